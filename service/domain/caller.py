@@ -1,0 +1,51 @@
+"""Who calls, and what that credential reaches (DESIGN section 7). Values only."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service.domain.errors import NotFoundError, ScopeMissingError
+
+
+class Scope(StrEnum):
+    """What a credential was made for. `admin` includes the others."""
+
+    ADMIN = "admin"
+    READ = "read"
+    WATCH = "watch"
+    PROVISION = "provision"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated credential. Empty bounds mean no bound."""
+
+    id: str
+    scopes: frozenset[Scope]
+    organization_ids: frozenset[str] = frozenset()
+    directory_ids: frozenset[str] = frozenset()
+
+    def require(self, scope: Scope) -> None:
+        """Raise ScopeMissingError unless the caller was made for `scope`."""
+        if scope not in self.scopes and Scope.ADMIN not in self.scopes:
+            raise ScopeMissingError(f"this credential lacks the scope {scope.value!r}", scope=scope.value)
+
+    def reaches(self, directory_id: str, organization_id: str) -> bool:
+        """Whether the directory is within the caller's bounds."""
+        return (not self.directory_ids or directory_id in self.directory_ids) and (
+            not self.organization_ids or organization_id in self.organization_ids
+        )
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether every directory is within reach."""
+        return not self.directory_ids and not self.organization_ids
+
+    def require_reach(self, resource_type: str, resource_id: str, directory_id: str, organization_id: str) -> None:
+        """Raise NotFoundError for what is out of reach: a refused caller learns nothing about what exists."""
+        if not self.reaches(directory_id, organization_id):
+            raise not_found(resource_type, resource_id)
+
+
+def not_found(resource_type: str, resource_id: str) -> NotFoundError:
+    """The one wording for a missing or unreachable resource."""
+    return NotFoundError(f"{resource_type} {resource_id!r} not found", resource_type=resource_type, id=resource_id)

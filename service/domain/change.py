@@ -1,0 +1,74 @@
+"""What a command did, in our words; service.rpc encodes it as the public Event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from service.domain.directory import Directory, DirectoryToken
+from service.domain.group import Group, Member
+from service.domain.user import User
+
+
+class ChangeType(StrEnum):
+    """Types of events; those that WorkOS has bear its names."""
+
+    DIRECTORY_ACTIVATED = "dsync.activated"
+    DIRECTORY_DELETED = "dsync.deleted"
+    USER_CREATED = "dsync.user.created"
+    USER_UPDATED = "dsync.user.updated"
+    USER_DELETED = "dsync.user.deleted"
+    GROUP_CREATED = "dsync.group.created"
+    GROUP_UPDATED = "dsync.group.updated"
+    GROUP_DELETED = "dsync.group.deleted"
+    MEMBER_ADDED = "dsync.group.user_added"
+    MEMBER_REMOVED = "dsync.group.user_removed"
+    TOKEN_CREATED = "dsync.token.created"  # noqa: S105 (a type of event)
+    TOKEN_REVOKED = "dsync.token.revoked"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """A membership with the group's name, as its event tells it."""
+
+    group_id: str
+    group_name: str
+    member: Member
+
+
+Entity = User | Group | GroupMember | Directory | DirectoryToken
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one thing. `previous`: old values of what changed, for `*.updated` only."""
+
+    type: ChangeType
+    entity: Entity
+    previous: Mapping[str, Any] | None = None
+
+    @property
+    def entity_id(self) -> str:
+        """Id of what changed; of the group for a membership."""
+        return self.entity.group_id if isinstance(self.entity, GroupMember) else self.entity.id
+
+    @property
+    def entity_version(self) -> int:
+        """Version of what changed after the change; 0 for what has none."""
+        return self.entity.version if isinstance(self.entity, User | Group) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change with its place in the log."""
+
+    id: str
+    change: Change
+    directory_id: str
+    organization_id: str
+    seq: int
+    created_at: datetime
+    transaction_id: str
+    transaction_end: bool
+    request_id: str

@@ -1,0 +1,55 @@
+"""A directory and its organization. Values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class DirectoryState(StrEnum):
+    """Life cycle; see DirectoryState in resources.proto."""
+
+    UNLINKED = "unlinked"
+    LINKED = "linked"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A company."""
+
+    id: str
+    name: str
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """One connected source of users and groups. `policy` holds the settings that differ per directory."""
+
+    id: str
+    organization_id: str
+    name: str
+    provider: str
+    state: DirectoryState
+    scim_key: str
+    policy: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryToken:
+    """A token of a directory, without its secret."""
+
+    id: str
+    directory_id: str
+    suffix: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None

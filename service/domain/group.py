@@ -1,0 +1,54 @@
+"""A group and its members: the stored document and the normalised fields read from it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.domain.user import text
+from service.scim.keys import group_key
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group as stored. `document` is canonical SCIM without `id`, `meta`, `members`."""
+
+    directory_id: str
+    organization_id: str
+    id: str
+    document: Mapping[str, Any]
+    idp_id: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def name(self) -> str:
+        """displayName as the provider spelled it."""
+        return str(self.document["displayName"])
+
+    @property
+    def key(self) -> str:
+        """What names are compared by."""
+        return group_key(self.name)
+
+    @property
+    def external_id(self) -> str | None:
+        """The provider's id."""
+        return text(self.document.get("externalId"))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One place in one group. `type` is `User` or `Group`; `name` is its userName or displayName."""
+
+    group_id: str
+    member_id: str
+    type: str
+    name: str
+    created_at: datetime
+
+
+def group_fields(group: Group) -> dict[str, Any]:
+    """The normalised fields of DirectoryGroup (resources.proto) that can change."""
+    return {"idp_id": group.idp_id, "name": group.name}

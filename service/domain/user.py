@@ -1,0 +1,106 @@
+"""A user: the stored document, and the normalised fields read from it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.scim.keys import user_key
+from service.scim.primary import primary_email
+from service.scim.schema import ENTERPRISE_USER
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user as stored. `document` is canonical SCIM without `id`, `meta`, `groups`, `password`."""
+
+    directory_id: str
+    organization_id: str
+    id: str
+    document: Document
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def user_name(self) -> str:
+        """As the provider spelled it."""
+        return str(self.document["userName"])
+
+    @property
+    def key(self) -> str:
+        """What makes the userName unique in the directory."""
+        return user_key(self.user_name)
+
+    @property
+    def external_id(self) -> str | None:
+        """The provider's id."""
+        return text(self.document.get("externalId"))
+
+    @property
+    def active(self) -> bool:
+        """False only when the provider said so."""
+        return self.document.get("active") is not False
+
+    @property
+    def email_keys(self) -> list[str]:
+        """Every address, case-folded, the primary one first, none twice."""
+        values = [primary_email(self.document) or ""]
+        values += [address["value"] for address in emails(self.document)]
+        return list(dict.fromkeys(user_key(value) for value in values if value))
+
+
+def text(value: object) -> str | None:
+    """A string that says something, or None."""
+    return value if isinstance(value, str) and value else None
+
+
+def emails(document: Document) -> list[dict[str, Any]]:
+    """Addresses that are understood: `value`, `type` (or empty), `primary`."""
+    found = document.get("emails")
+    if not isinstance(found, list):
+        return []
+    return [
+        {"value": item["value"], "type": text(item.get("type")) or "", "primary": item.get("primary") is True}
+        for item in found
+        if isinstance(item, dict) and text(item.get("value"))
+    ]
+
+
+def profile(document: Document) -> dict[str, Any]:
+    """The normalised fields of DirectoryUser (resources.proto) that come from the document. Missing ones are None."""
+    name = document.get("name")
+    name = name if isinstance(name, dict) else {}
+    enterprise = document.get(ENTERPRISE_USER.id)
+    enterprise = enterprise if isinstance(enterprise, dict) else {}
+    manager = enterprise.get("manager")
+    first, last = text(name.get("givenName")), text(name.get("familyName"))
+    return {
+        "idp_id": text(document.get("externalId")),
+        "user_name": text(document.get("userName")),
+        "email": primary_email(document),
+        "emails": emails(document),
+        "first_name": first,
+        "last_name": last,
+        "display_name": text(document.get("displayName"))
+        or text(name.get("formatted"))
+        or " ".join(part for part in (first, last) if part)
+        or None,
+        "job_title": text(document.get("title")),
+        "department_name": text(enterprise.get("department")),
+        "employee_number": text(enterprise.get("employeeNumber")),
+        "manager_id": text(manager.get("value")) if isinstance(manager, dict) else None,
+        "state": "inactive" if document.get("active") is False else "active",
+    }
+
+
+def previous_attributes(before: Document, after: Document, fields: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Old values of what changed: the normalised fields, and under `raw_attributes` the document's root keys."""
+    old, new = fields
+    changed = {key: value for key, value in old.items() if new.get(key) != value}
+    raw = {key: before.get(key) for key in {**before, **after} if before.get(key) != after.get(key)}
+    if raw:
+        changed["raw_attributes"] = raw
+    return changed

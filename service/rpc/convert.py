@@ -1,0 +1,161 @@
+"""Domain values to protobuf, in one place."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from directorysync.v1 import events_pb2, resources_pb2
+from service.domain.change import Event, GroupMember
+from service.domain.directory import Directory, DirectoryState, DirectoryToken, Organization
+from service.domain.group import Group
+from service.domain.user import User, profile
+
+_encode = msgspec.json.encode
+_DIRECTORY_STATES = {
+    DirectoryState.UNLINKED: resources_pb2.DIRECTORY_STATE_UNLINKED,
+    DirectoryState.LINKED: resources_pb2.DIRECTORY_STATE_LINKED,
+    DirectoryState.DISABLED: resources_pb2.DIRECTORY_STATE_DISABLED,
+    DirectoryState.DELETED: resources_pb2.DIRECTORY_STATE_DELETED,
+}
+_MEMBER_TYPES = {"User": resources_pb2.MEMBER_TYPE_USER, "Group": resources_pb2.MEMBER_TYPE_GROUP}
+
+
+def timestamp(value: datetime | None) -> Timestamp | None:
+    """None stays unset."""
+    if value is None:
+        return None
+    seconds = int(value.timestamp() // 1)
+    return Timestamp(seconds=seconds, nanos=value.microsecond * 1000)
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """Compact JSON."""
+    return _encode(value).decode()
+
+
+def organization(value: Organization) -> resources_pb2.Organization:
+    """Organization -> resources.proto."""
+    return resources_pb2.Organization(
+        id=value.id,
+        name=value.name,
+        external_id=value.external_id or "",
+        create_time=timestamp(value.created_at),
+        update_time=timestamp(value.updated_at),
+    )
+
+
+def directory(value: Directory, *, sequence: int = 0, users: int = 0, groups: int = 0) -> resources_pb2.Directory:
+    """Directory -> resources.proto."""
+    return resources_pb2.Directory(
+        id=value.id,
+        organization_id=value.organization_id,
+        name=value.name,
+        provider=value.provider,
+        state=_DIRECTORY_STATES[value.state],
+        scim_key=value.scim_key,
+        sequence=sequence,
+        create_time=timestamp(value.created_at),
+        update_time=timestamp(value.updated_at),
+        user_count=users,
+        group_count=groups,
+    )
+
+
+def token(value: DirectoryToken) -> events_pb2.DirectoryToken:
+    """DirectoryToken -> events.proto."""
+    return events_pb2.DirectoryToken(
+        id=value.id,
+        directory_id=value.directory_id,
+        suffix=value.suffix,
+        create_time=timestamp(value.created_at),
+        expire_time=timestamp(value.expires_at),
+        last_use_time=timestamp(value.last_used_at),
+        revoke_time=timestamp(value.revoked_at),
+    )
+
+
+def user(value: User) -> resources_pb2.DirectoryUser:
+    """User -> resources.proto."""
+    fields = profile(value.document)
+    return resources_pb2.DirectoryUser(
+        id=value.id,
+        directory_id=value.directory_id,
+        organization_id=value.organization_id,
+        idp_id=fields["idp_id"],
+        user_name=fields["user_name"],
+        email=fields["email"],
+        emails=[resources_pb2.Email(**address) for address in fields["emails"]],
+        first_name=fields["first_name"],
+        last_name=fields["last_name"],
+        display_name=fields["display_name"],
+        job_title=fields["job_title"],
+        department_name=fields["department_name"],
+        employee_number=fields["employee_number"],
+        manager_id=fields["manager_id"],
+        state=resources_pb2.DIRECTORY_USER_STATE_ACTIVE
+        if value.active
+        else resources_pb2.DIRECTORY_USER_STATE_INACTIVE,
+        raw_attributes_json=json_text(value.document),
+        version=value.version,
+        create_time=timestamp(value.created_at),
+        update_time=timestamp(value.updated_at),
+    )
+
+
+def group(value: Group) -> resources_pb2.DirectoryGroup:
+    """Group -> resources.proto."""
+    return resources_pb2.DirectoryGroup(
+        id=value.id,
+        directory_id=value.directory_id,
+        organization_id=value.organization_id,
+        idp_id=value.idp_id,
+        name=value.name,
+        raw_attributes_json=json_text(value.document),
+        version=value.version,
+        create_time=timestamp(value.created_at),
+        update_time=timestamp(value.updated_at),
+    )
+
+
+def membership(value: GroupMember) -> resources_pb2.Membership:
+    """GroupMember -> resources.proto."""
+    return resources_pb2.Membership(
+        group_id=value.group_id,
+        group_name=value.group_name,
+        member_id=value.member.member_id,
+        member_type=_MEMBER_TYPES[value.member.type],
+        member_name=value.member.name,
+        create_time=timestamp(value.member.created_at),
+    )
+
+
+def event_bytes(value: Event) -> bytes:
+    """Event -> the bytes that are stored and sent (events.proto)."""
+    change = value.change
+    message = events_pb2.Event(
+        id=value.id,
+        type=change.type.value,
+        directory_id=value.directory_id,
+        organization_id=value.organization_id,
+        directory_sequence=value.seq,
+        create_time=timestamp(value.created_at),
+        transaction_id=value.transaction_id,
+        transaction_end=value.transaction_end,
+        request_id=value.request_id,
+        previous_attributes_json=json_text(change.previous) if change.previous is not None else "",
+    )
+    entity = change.entity
+    if isinstance(entity, User):
+        message.user.CopyFrom(user(entity))
+    elif isinstance(entity, Group):
+        message.group.CopyFrom(group(entity))
+    elif isinstance(entity, GroupMember):
+        message.membership.CopyFrom(membership(entity))
+    elif isinstance(entity, Directory):
+        message.directory.CopyFrom(directory(entity, sequence=value.seq))
+    else:
+        message.token.CopyFrom(token(entity))
+    return message.SerializeToString()

@@ -1,0 +1,161 @@
+"""The one interceptor: identity, scope, deadline, errors, metrics and access log of every call, whatever carried it.
+
+gRPC (service.rpc.server) and the in-process channel (service.rpc.local) both end here, so nothing else can differ.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import asyncpg
+import grpc
+from google.protobuf.message import Message
+
+from service.domain.caller import Caller, Scope
+from service.domain.errors import CredentialsInvalidError, DrainingError, StorageUnavailableError
+from service.rpc.status import Failure, failure_of, internal
+from service.telemetry import Telemetry
+
+
+class Authenticate(Protocol):
+    """Turns a secret into a Caller or raises CredentialsInvalidError."""
+
+    async def __call__(self, secret: str) -> Caller: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler may know about the call besides its request. `deadline` is on the monotonic clock, in seconds."""
+
+    caller: Caller
+    request_id: str
+    deadline: float | None
+
+
+UnaryHandler = Callable[[Any, Call], Awaitable[Message]]
+StreamHandler = Callable[[Any, Call], AsyncIterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One RPC. A stream handler yields serialised responses, so that equal readers share their bytes."""
+
+    path: str
+    request: type[Message]
+    response: type[Message]
+    scopes: tuple[Scope, ...]
+    unary: UnaryHandler | None = None
+    stream: StreamHandler | None = None
+
+
+class CallFailed(Exception):  # noqa: N818 (it is an outcome that carriers translate, not a fault)
+    """Carries a Failure to whatever carried the call."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+# The id of the request being served, for log lines written deeper down.
+request_id_var: ContextVar[str] = ContextVar("request_id", default="")
+
+_MAX_REQUEST_ID = 128
+
+
+class Edge:
+    """Runs methods for a carrier. `draining` makes new calls fail with SERVER_DRAINING."""
+
+    def __init__(
+        self,
+        methods: Iterable[Method],
+        *,
+        authenticate: Authenticate,
+        new_request_id: Callable[[], str],
+        telemetry: Telemetry,
+    ) -> None:
+        self.methods: Mapping[str, Method] = {method.path: method for method in methods}
+        self.draining = False
+        self._authenticate = authenticate
+        self._new_request_id = new_request_id
+        self._telemetry = telemetry
+
+    async def unary(self, method: Method, request: Message, metadata: Mapping[str, str], timeout: float | None) -> Message:
+        """Answer or raise CallFailed. `timeout` is in seconds."""
+        assert method.unary is not None  # noqa: S101 (carriers register by kind)
+        started = time.monotonic()
+        request_id = self._request_id(metadata)
+        token = request_id_var.set(request_id)
+        code = "OK"
+        try:
+            call = await self._admit(method, metadata, request_id, timeout)
+            if timeout is None:
+                return await method.unary(request, call)
+            async with asyncio.timeout(timeout):
+                return await method.unary(request, call)
+        except BaseException as error:
+            failure = self._failure(error, method, request_id)
+            code = failure.code.name
+            raise CallFailed(failure) from error
+        finally:
+            request_id_var.reset(token)
+            self._telemetry.rpc_done(method.path, code, time.monotonic() - started, request_id)
+
+    async def stream(
+        self, method: Method, request: Message, metadata: Mapping[str, str], timeout: float | None
+    ) -> AsyncIterator[bytes]:
+        """Yield serialised responses or raise CallFailed."""
+        assert method.stream is not None  # noqa: S101 (carriers register by kind)
+        started = time.monotonic()
+        request_id = self._request_id(metadata)
+        code = "OK"
+        self._telemetry.stream_opened(method.path)
+        try:
+            call = await self._admit(method, metadata, request_id, timeout)
+            async for message in method.stream(request, call):
+                yield message
+        except GeneratorExit:
+            code = "CANCELLED"
+            raise
+        except BaseException as error:
+            failure = self._failure(error, method, request_id)
+            code = failure.code.name
+            raise CallFailed(failure) from error
+        finally:
+            self._telemetry.stream_closed(method.path)
+            self._telemetry.rpc_done(method.path, code, time.monotonic() - started, request_id)
+
+    async def _admit(self, method: Method, metadata: Mapping[str, str], request_id: str, timeout: float | None) -> Call:
+        if self.draining:
+            raise DrainingError("the server is going away; try another or try again")
+        scheme, _, secret = metadata.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            raise CredentialsInvalidError("a bearer credential is needed")
+        caller = await self._authenticate(secret.strip())
+        for scope in method.scopes:
+            caller.require(scope)
+        return Call(caller, request_id, None if timeout is None else time.monotonic() + timeout)
+
+    def _request_id(self, metadata: Mapping[str, str]) -> str:
+        given = metadata.get("x-request-id", "")
+        if 0 < len(given) <= _MAX_REQUEST_ID and given.isascii() and given.isprintable():
+            return given
+        return self._new_request_id()
+
+    def _failure(self, error: BaseException, method: Method, request_id: str) -> Failure:
+        if isinstance(error, CallFailed):
+            return error.failure
+        if isinstance(error, TimeoutError):
+            return Failure(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed", {})
+        if not isinstance(error, Exception):
+            raise error
+        if isinstance(error, asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError | asyncpg.InterfaceError | OSError):
+            self._telemetry.storage_failed(method.path, error)
+            error = StorageUnavailableError("the database cannot be reached")
+        found = failure_of(error)
+        if found is not None:
+            return found
+        self._telemetry.unexpected(method.path, request_id, error)
+        return internal(request_id)

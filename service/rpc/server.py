@@ -1,0 +1,121 @@
+"""The gRPC carrier of the edge: generic handlers made from the method table, health and reflection."""
+
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from service.rpc.edge import CallFailed, Edge, Method
+from service.rpc.status import Failure
+
+# Idle streams are kept alive by pings from both sides; gRPC's defaults would cut a client that pings (A8, keepalive.md).
+OPTIONS: list[tuple[str, int]] = [
+    ("grpc.so_reuseport", 1),
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_send_message_length", 64 * 1024 * 1024),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_concurrent_streams", 2_000),
+]
+_DETAILS = "grpc-status-details-bin"
+
+
+class GrpcServer:
+    """Listens on one address. `port` is known after `start`."""
+
+    def __init__(self, edge: Edge, listen: str, credentials: grpc.ServerCredentials | None = None) -> None:
+        self._edge = edge
+        self._server = grpc.aio.server(options=OPTIONS)
+        self._health = health.aio.HealthServicer()
+        services = _group(edge.methods)
+        for service, methods in services.items():
+            handlers = {name: _handler(edge, method) for name, method in methods.items()}
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        self._names = ("", *services)
+        self.port = (
+            self._server.add_secure_port(listen, credentials) if credentials else self._server.add_insecure_port(listen)
+        )
+
+    async def start(self) -> None:
+        """Accept calls and report SERVING."""
+        await self._server.start()
+        await self._report(health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop_intake(self) -> None:
+        """Report NOT_SERVING: balancers send nothing new."""
+        await self._report(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new calls, wait `grace` seconds for the open ones, then cancel them."""
+        await self._server.stop(grace)
+
+    async def _report(self, status: Any) -> None:
+        for name in self._names:
+            await self._health.set(name, status)
+
+
+def _group(methods: Mapping[str, Method]) -> dict[str, dict[str, Method]]:
+    services: dict[str, dict[str, Method]] = defaultdict(dict)
+    for path, method in methods.items():
+        _, service, name = path.split("/")
+        services[service][name] = method
+    return dict(services)
+
+
+def _handler(edge: Edge, method: Method) -> Any:
+    if method.unary is not None:
+        return grpc.unary_unary_rpc_method_handler(
+            _unary(edge, method),
+            request_deserializer=method.request.FromString,
+            response_serializer=method.response.SerializeToString,
+        )
+    # Responses are bytes already: no serializer.
+    return grpc.unary_stream_rpc_method_handler(_stream(edge, method), request_deserializer=method.request.FromString)
+
+
+def _unary(edge: Edge, method: Method) -> Any:
+    async def serve(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+        try:
+            return await edge.unary(method, request, _metadata(context), _timeout(context))
+        except CallFailed as failed:
+            await _abort(context, failed.failure)
+            raise
+
+    return serve
+
+
+def _stream(edge: Edge, method: Method) -> Any:
+    async def serve(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
+        try:
+            async for message in edge.stream(method, request, _metadata(context), None):
+                yield message
+        except CallFailed as failed:
+            await _abort(context, failed.failure)
+
+    return serve
+
+
+def _metadata(context: grpc.aio.ServicerContext[Any, Any]) -> dict[str, str]:
+    return {str(key): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+
+
+def _timeout(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
+    remaining = context.time_remaining()
+    # Without a deadline gRPC reports the distance to the end of time.
+    return None if remaining is None or remaining > time.monotonic() + 1e8 else remaining
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], failure: Failure) -> None:
+    trailers: list[tuple[str, str | bytes]] = [(_DETAILS, failure.details)]
+    await context.abort(failure.code, failure.message, trailing_metadata=tuple(trailers))

@@ -1,0 +1,170 @@
+"""Bodies of POST and PUT (RFC 7644 sections 3.3 and 3.5.1) read into canonical documents.
+
+A document holds canonical names, no null, no blank text in known attributes, no empty arrays or objects there, nothing
+read-only, no ``schemas`` (they follow from the content) and no password. Unknown attributes and unknown extensions are
+kept as sent. Blank text counts as "no value" (Okta clears with ``""``, row O14; OneLogin templates send blanks).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from service.scim.attribute_paths import read_name
+from service.scim.attributes import Schema
+from service.scim.coercion import Diagnostic, Notes, as_boolean, coerce, keep_one_primary, without_nulls
+from service.scim.errors import InvalidSyntax, InvalidValue
+from service.scim.limits import check_values
+from service.scim.member_refs import MemberRef, read_members
+from service.scim.schema import ResourceType
+
+__all__ = ["Decoded", "Diagnostic", "MemberRef", "decode", "merge_put"]
+
+_IGNORED: Final = frozenset({"schemas", "id", "meta", "groups", "password"})
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A body as understood. ``members`` is None when a group body does not speak of them."""
+
+    document: dict[str, Any]
+    resource_type: ResourceType
+    diagnostics: tuple[Diagnostic, ...] = ()
+    members: tuple[MemberRef, ...] | None = field(default=None)
+
+    @property
+    def prepared(self) -> dict[str, Any]:
+        """The document of a new resource: a user is active unless the body says otherwise."""
+        if self.resource_type.name == "User" and "active" not in self.document:
+            return {**self.document, "active": True}
+        return self.document
+
+
+def decode(body: object, resource_type: ResourceType) -> Decoded:
+    """Read a decoded JSON body. Raises InvalidSyntax if it is no object and InvalidValue if it cannot be a resource."""
+    if not isinstance(body, dict):
+        raise InvalidSyntax("the body must be a JSON object")
+    members = None
+    if resource_type.name == "Group":
+        body, members_value = _without_members(body, resource_type)
+        notes: Notes = []
+        members = None if members_value is None else read_members(members_value, notes)
+    else:
+        notes = []
+    check_values(body)
+    document = _document(body, resource_type, notes)
+    check_document(document, resource_type)
+    return Decoded(document, resource_type, tuple(notes), members)
+
+
+def merge_put(old_document: dict[str, Any], decoded: Decoded) -> dict[str, Any]:
+    """The document after a PUT: the new one, with what its silence does not clear.
+
+    A user keeps ``active`` (Okta row O07); a group keeps ``externalId`` (PingFederate never sends it, row P01).
+    """
+    kept = "active" if decoded.resource_type.name == "User" else "externalId"
+    if kept not in decoded.document and kept in old_document:
+        return {**decoded.document, kept: old_document[kept]}
+    return decoded.prepared
+
+
+def check_document(document: dict[str, Any], resource_type: ResourceType) -> None:
+    """Raise InvalidValue unless the required name is there and ``active`` can be told.
+
+    An ``active`` that cannot be read is refused: answered with success, it would leave a leaver's access in place.
+    """
+    required = "userName" if resource_type.name == "User" else "displayName"
+    name = document.get(required)
+    if not isinstance(name, str) or not name:
+        raise InvalidValue(f"{required} is required and must be text")
+    if "active" in document and resource_type.name == "User" and as_boolean(document["active"]) is None:
+        raise InvalidValue("active must be true or false")
+
+
+def _without_members(body: dict[str, object], resource_type: ResourceType) -> tuple[dict[str, object], object]:
+    """The body without its members, which have a ceiling of their own, and the members."""
+    rest = {}
+    members: object = None
+    for name, value in body.items():
+        if isinstance(name, str) and len(name) < 100 and is_members(name, resource_type):
+            members = value
+        else:
+            rest[name] = value
+    return rest, members
+
+
+def is_members(name: str, resource_type: ResourceType) -> bool:
+    """Whether a written name means the members of a group."""
+    return name == "members" or (name[-7:].lower() == "members" and read_name(name, resource_type).name == "members")
+
+
+def _document(body: dict[str, object], resource_type: ResourceType, notes: Notes) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    lookup = resource_type.lookup
+    odd: list[tuple[str, object]] = []
+    for name, value in body.items():
+        attribute = lookup.get(name) or lookup.get(name.lower())
+        if attribute is None:
+            odd.append((name, value))
+        elif attribute.name in _IGNORED or value is None:
+            continue
+        elif value is True and attribute.type == "boolean":
+            document[attribute.name] = True
+        elif type(value) is str and attribute.plain_text:
+            if value and not value.isspace():
+                document[attribute.name] = value
+        else:
+            coerced = coerce(attribute, value, attribute.name, notes)
+            if coerced is not None:
+                if attribute.multi_valued:
+                    keep_one_primary(coerced, "first")
+                document[attribute.name] = coerced
+    for name, value in odd:
+        if value is not None:
+            _odd_name(document, name, value, resource_type, notes)
+    return document
+
+
+def _odd_name(document: dict[str, Any], name: str, value: object, resource_type: ResourceType, notes: Notes) -> None:
+    """A key that is not a core attribute: an extension, a dotted or qualified name (rows E06, E07), or unknown."""
+    extension = resource_type.find_extension(name)
+    if extension is not None:
+        read_extension(document, extension.schema, value, notes)
+        return
+    target = read_name(name, resource_type)
+    if target.attribute is None or not target.known or target.attribute.name in _IGNORED:
+        if target.attribute is None or not target.known:
+            document[name] = without_nulls(value)
+            if target.schema_known:
+                notes.append(Diagnostic(name[:200], "unknown attribute"))
+        return
+    whole: object = {target.sub: value} if target.sub else value
+    coerced = coerce(target.attribute, whole, name, notes)
+    if coerced is None:
+        return
+    holder = document if target.urn is None else document.setdefault(target.urn, {})
+    current = holder.get(target.name)
+    if target.sub and isinstance(current, dict) and isinstance(coerced, dict):
+        current |= coerced
+    elif not target.sub or current is None:
+        holder[target.name] = coerced
+
+
+def read_extension(document: dict[str, Any], schema: Schema, value: object, notes: Notes) -> None:
+    """Put an extension object into the document under its canonical URN."""
+    if not isinstance(value, dict):
+        notes.append(Diagnostic(schema.id, "an object is expected"))
+        return
+    result: dict[str, Any] = document.get(schema.id) or {}
+    for name, inner in value.items():
+        attribute = schema.find(name)
+        if attribute is None:
+            if inner is not None:
+                result[name] = without_nulls(inner)
+        elif type(inner) is str and attribute.plain_text:
+            if inner and not inner.isspace():
+                result[attribute.name] = inner
+        else:
+            coerced = coerce(attribute, inner, f"{schema.id}:{attribute.name}", notes)
+            if coerced is not None:
+                result[attribute.name] = coerced
+    if result:
+        document[schema.id] = result

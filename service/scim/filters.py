@@ -1,0 +1,341 @@
+"""The filter language of RFC 7644 section 3.4.2.2, read by recursive descent into a canonical tree.
+
+Lenient where providers are: any case of names and operators, ``"True"`` for booleans, unquoted simple words (row E17),
+``emails eq`` for ``emails.value eq``, ``emails[type eq "work"].value eq "x"`` (row E15), bare ``manager`` (row E16).
+Strict where leniency would widen an answer: an unknown attribute of a known schema is an error.
+"""
+
+import json
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final, get_args
+
+from service.scim.attribute_paths import Resolved, Target, read_name, resolve
+from service.scim.attributes import Attribute
+from service.scim.errors import InvalidFilter, InvalidValue
+from service.scim.filter_ast import (
+    And,
+    AttrPath,
+    Compare,
+    CompareOp,
+    Filter,
+    Literals,
+    Not,
+    Or,
+    Present,
+    ValuePath,
+    all_of,
+    any_of,
+    to_text,
+)
+from service.scim.limits import check_string
+from service.scim.schema import ResourceType
+
+__all__ = [
+    "And",
+    "AttrPath",
+    "Compare",
+    "CompareOp",
+    "Filter",
+    "Literals",
+    "Not",
+    "Or",
+    "Present",
+    "Resolved",
+    "ValuePath",
+    "parse_date_time",
+    "parse_filter",
+    "resolve",
+    "to_text",
+]
+
+MAX_FILTER_LENGTH: Final = 8192
+"""Characters."""
+MAX_FILTER_DEPTH: Final = 50
+"""Nested parentheses and brackets."""
+MAX_FILTER_TERMS: Final = 250
+"""Comparisons."""
+_CACHED_LENGTH: Final = 256
+
+# A string that is never closed is one token, so that no input is scanned twice.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)|[()\[\]]|[^\s()\[\]"]+', re.DOTALL)
+_SIMPLE_WORD = re.compile(r"[\w.@+:#/=-]+\Z")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,18})(\.\d{1,18})?(?:[eE][+-]?\d{1,2})?\Z")
+_OPERATORS: Final[dict[str, CompareOp]] = {op: op for op in get_args(CompareOp)}
+_REFUSED: Final[dict[str, frozenset[str]]] = {
+    "boolean": frozenset({"co", "sw", "ew", "gt", "ge", "lt", "le"}),
+    "binary": frozenset({"gt", "ge", "lt", "le"}),
+    "dateTime": frozenset({"co", "sw", "ew"}),
+    "integer": frozenset({"co", "sw", "ew"}),
+    "decimal": frozenset({"co", "sw", "ew"}),
+}
+_ONLY_EQUALITY: Final = frozenset({"eq", "ne"})
+
+
+def parse_filter(text: str, resource_type: ResourceType) -> Filter:
+    """The tree of a filter, in canonical names and normal form. Raises InvalidFilter."""
+    if len(text) <= _CACHED_LENGTH:
+        return _parse_cached(text, resource_type)
+    return _parse(text, resource_type)
+
+
+def _parse(text: str, resource_type: ResourceType) -> Filter:
+    parser = FilterParser(text, resource_type)
+    expression = parser.disjunction()
+    parser.expect_end()
+    return expression
+
+
+_parse_cached = lru_cache(maxsize=2048)(_parse)
+
+
+class FilterParser:
+    """Recursive descent over the tokens of one text. Also reads the bracketed filter of a PATCH path."""
+
+    __slots__ = ("_depth", "_index", "_lenient", "_parent", "_resource_type", "_terms", "_tokens")
+
+    def __init__(self, text: str, resource_type: ResourceType, *, lenient: bool = False) -> None:
+        if len(text) > MAX_FILTER_LENGTH:
+            raise InvalidFilter(f"the filter is longer than {MAX_FILTER_LENGTH} characters")
+        self._tokens: list[str] = _TOKEN.findall(text)
+        self._resource_type = resource_type
+        self._index = 0
+        self._depth = 0
+        self._terms = 0
+        self._parent: Target | None = None
+        self._lenient = lenient
+
+    def disjunction(self) -> Filter:
+        """FILTER: conjunctions joined by ``or``."""
+        first = self._conjunction()
+        if self._peek() != "or":
+            return first
+        terms = [first]
+        while self._accept("or"):
+            terms.append(self._conjunction())
+        return any_of(terms)
+
+    def bracketed(self, target: Target) -> Filter:
+        """``[filter]`` on the values of ``target``."""
+        if self._parent is not None:
+            raise InvalidFilter("a value filter cannot hold another one")
+        self._expect("[")
+        self._parent = target
+        self._enter()
+        inner = self.disjunction()
+        self._depth -= 1
+        self._parent = None
+        self._expect("]")
+        return inner
+
+    def word(self) -> str:
+        """The next token, which must be a name."""
+        token = self._next()
+        if token[0] in '"()[]':
+            raise InvalidFilter("an attribute name is expected where the filter has a value or a bracket")
+        return token
+
+    def after_bracket(self) -> str | None:
+        """The ``.sub`` that may follow a closing bracket."""
+        if self._index < len(self._tokens) and self._tokens[self._index][0] == ".":
+            return self._next()[1:]
+        return None
+
+    def at_bracket(self) -> bool:
+        """Whether a value filter follows."""
+        return self._index < len(self._tokens) and self._tokens[self._index] == "["
+
+    def expect_end(self) -> None:
+        """Raise InvalidFilter if something follows."""
+        if self._index < len(self._tokens):
+            raise InvalidFilter("the filter goes on where it should end; terms are joined by 'and' or 'or'")
+
+    def _conjunction(self) -> Filter:
+        first = self._term()
+        if self._peek() != "and":
+            return first
+        terms = [first]
+        while self._accept("and"):
+            terms.append(self._term())
+        return all_of(terms)
+
+    def _term(self) -> Filter:
+        if self._index >= len(self._tokens):
+            raise InvalidFilter("the filter ends where an expression is expected")
+        token = self._tokens[self._index]
+        if token == "(":
+            return self._group()
+        if token.lower() == "not" and self._tokens[self._index + 1 : self._index + 2] == ["("]:
+            self._index += 1
+            return Not(self._group())
+        return self._attribute_expression()
+
+    def _group(self) -> Filter:
+        self._expect("(")
+        self._enter()
+        inner = self.disjunction()
+        self._depth -= 1
+        self._expect(")")
+        return inner
+
+    def _attribute_expression(self) -> Filter:
+        self._terms += 1
+        if self._terms > MAX_FILTER_TERMS:
+            raise InvalidFilter(f"the filter has more than {MAX_FILTER_TERMS} comparisons")
+        name = self.word()
+        if self._parent is not None:
+            return self._comparison(*self._inner_name(name))
+        target = self._known(read_name(name, self._resource_type), name)
+        if self.at_bracket():
+            return self._value_path(target)
+        return self._comparison(AttrPath(target.urn, target.name, target.sub), target.sub_attribute or target.attribute)
+
+    def _value_path(self, target: Target) -> Filter:
+        if target.sub is not None or (target.attribute is not None and target.attribute.type != "complex"):
+            raise InvalidFilter(f"'{target.name}' has no values that a filter in brackets could select")
+        inner = self.bracketed(target)
+        sub = self.after_bracket()
+        if sub is not None:
+            self._parent = target
+            inner = all_of([inner, self._comparison(*self._inner_name(sub))])
+            self._parent = None
+        return ValuePath(AttrPath(target.urn, target.name), inner)
+
+    def _inner_name(self, name: str) -> tuple[AttrPath, Attribute | None]:
+        """A sub-attribute of the value path's attribute; a PATCH path may name unknown ones (row X05)."""
+        parent = self._parent.attribute if self._parent else None
+        if parent is None:
+            return AttrPath(None, name), None
+        attribute = parent.find(name)
+        if attribute is None and not self._lenient:
+            raise InvalidFilter(f"'{parent.name}' has no sub-attribute of the name in the filter")
+        return AttrPath(None, attribute.name if attribute else name), attribute
+
+    def _known(self, target: Target, written: str) -> Target:
+        if target.schema_known and not target.known:
+            raise InvalidFilter(f"'{written[:100]}' is not an attribute of {self._resource_type.name}")
+        if not target.name or "." in (target.sub or ""):
+            raise InvalidFilter("an attribute is expected where the filter has a schema or too many dots")
+        if target.attribute is not None and target.attribute.mutability == "writeOnly":
+            raise InvalidFilter(f"'{target.name}' cannot be used in a filter")
+        return target
+
+    def _comparison(self, path: AttrPath, attribute: Attribute | None) -> Filter:
+        operator = self._next().lower()
+        if operator == "pr":
+            return Present(path)
+        op = _OPERATORS.get(operator)
+        if op is None:
+            raise InvalidFilter("an operator is expected behind the attribute: eq ne co sw ew gt ge lt le pr")
+        if attribute is not None and attribute.type == "complex":
+            attribute = attribute.value_attribute
+            if attribute is None:
+                raise InvalidFilter(f"'{path.name}' is compared as a whole; name one of its sub-attributes")
+            path = AttrPath(path.urn, path.name, attribute.name)
+        return Compare(path, op, _value(self._next(), attribute, op))
+
+    def _peek(self) -> str:
+        return self._tokens[self._index].lower() if self._index < len(self._tokens) else ""
+
+    def _next(self) -> str:
+        if self._index >= len(self._tokens):
+            raise InvalidFilter("the filter ends too early")
+        self._index += 1
+        return self._tokens[self._index - 1]
+
+    def _accept(self, keyword: str) -> bool:
+        if self._peek() == keyword:
+            self._index += 1
+            return True
+        return False
+
+    def _expect(self, bracket: str) -> None:
+        if self._index >= len(self._tokens) or self._tokens[self._index] != bracket:
+            raise InvalidFilter(f"'{bracket}' is missing in the filter")
+        self._index += 1
+
+    def _enter(self) -> None:
+        self._depth += 1
+        if self._depth > MAX_FILTER_DEPTH:
+            raise InvalidFilter(f"the filter is nested deeper than {MAX_FILTER_DEPTH} levels")
+
+
+def _value(token: str, attribute: Attribute | None, op: CompareOp) -> Literals:
+    if token in "()[]":
+        raise InvalidFilter("a value is expected behind the operator")
+    kind = attribute.type if attribute else "unknown"
+    if op in _REFUSED.get(kind, ()):
+        raise InvalidFilter(f"the operator '{op}' cannot be used with a value of type {kind}")
+    value = _typed(_literal(token), token, kind)
+    if (value is None or isinstance(value, bool)) and op not in _ONLY_EQUALITY:
+        raise InvalidFilter(f"the operator '{op}' cannot be used with true, false or null")
+    if kind == "dateTime" and isinstance(value, str):
+        parse_date_time(value)
+    return value
+
+
+def _literal(token: str) -> Literals:
+    if token[0] == '"':
+        return _quoted(token)
+    lowered = token.lower()
+    if lowered in {"true", "false"}:
+        return lowered == "true"
+    if lowered == "null":
+        return None
+    if number := _NUMBER.match(token):
+        return float(token) if number[1] or "e" in lowered else int(token)
+    if not _SIMPLE_WORD.match(token):
+        raise InvalidFilter("a value that is not a number, true, false or null must stand in double quotes")
+    _check_text(token)
+    return token
+
+
+def _quoted(token: str) -> str:
+    if len(token) < 2 or token[-1] != '"':
+        raise InvalidFilter("a string in the filter is not closed")
+    if "\\" not in token:
+        text = token[1:-1]
+    else:
+        try:
+            text = str(json.loads(token, strict=False))
+        except ValueError:
+            raise InvalidFilter("a string in the filter holds an invalid escape") from None
+    _check_text(text)
+    return text
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text or not text.isascii():
+        try:
+            check_string(text)
+        except InvalidValue as error:
+            raise InvalidFilter(error.detail) from None
+
+
+def _typed(value: Literals, token: str, kind: str) -> Literals:
+    """The literal as the attribute's type: an unquoted 007 stays text for a string, "True" is a boolean."""
+    if value is None or kind == "unknown":
+        return value
+    if kind == "boolean":
+        if isinstance(value, str) and value.lower() in {"true", "false"}:
+            return value.lower() == "true"
+        if not isinstance(value, bool):
+            raise InvalidFilter("a boolean attribute compares with true or false")
+        return value
+    if kind in {"integer", "decimal"}:
+        if isinstance(value, str) and _NUMBER.match(value):
+            value = float(value)
+        if isinstance(value, str | bool):
+            raise InvalidFilter("a numeric attribute compares with a number")
+        return value
+    return value if isinstance(value, str) else token
+
+
+def parse_date_time(text: str) -> datetime:
+    """An xsd:dateTime (RFC 7643 section 2.3.5); without a zone it is UTC. Raises InvalidFilter."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidFilter("a time is expected, such as 2026-01-31T08:30:00Z") from None

@@ -1,0 +1,79 @@
+"""Ceilings on what a request may hold, and the one walk that enforces them on decoded JSON."""
+
+from math import isfinite
+from typing import Any, Final
+
+from service.scim.errors import InvalidSyntax, InvalidValue
+
+MAX_DEPTH: Final = 20
+"""Levels of objects and arrays in one resource."""
+MAX_ATTRIBUTES: Final = 5000
+"""Values of every kind in one resource, members of a group apart."""
+MAX_NAME_LENGTH: Final = 1024
+"""Characters of an attribute name."""
+MAX_STRING_LENGTH: Final = 256 * 1024
+"""Characters of one string."""
+MAX_MEMBERS: Final = 100_000
+"""Members named by one request."""
+
+
+def check_values(root: object, *, max_values: int | None = MAX_ATTRIBUTES) -> int:
+    """The number of values in ``root``, after checking that all of it can be stored and sent again.
+
+    Raises InvalidValue for NUL characters, broken surrogates, numbers that are not finite, or a ceiling passed.
+    """
+    count = 0
+    depth = 0
+    level: list[Any] = [root]
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise InvalidValue(f"the body is nested deeper than {MAX_DEPTH} levels")
+        below: list[Any] = []
+        for node in level:
+            if type(node) is dict:
+                _check_names(node)
+                values = node.values()
+            elif type(node) is list:
+                values = node
+            else:
+                values = (node,)
+            count += len(values)
+            for value in values:
+                kind = type(value)
+                if kind is str:
+                    if len(value) > MAX_STRING_LENGTH or "\0" in value or not value.isascii():
+                        check_string(value)
+                elif kind is dict or kind is list:
+                    below.append(value)
+                elif kind is float and not isfinite(value):
+                    raise InvalidValue("a number is not finite")
+        if max_values is not None and count > max_values:
+            raise InvalidValue(f"the resource holds more than {max_values} values")
+        level = below
+    return count
+
+
+def _check_names(node: dict[Any, Any]) -> None:
+    # One pass over the joined names settles the usual case.
+    try:
+        joined = "".join(node)
+    except TypeError:
+        raise InvalidSyntax("the body is not a JSON object") from None
+    if len(joined) > MAX_NAME_LENGTH or "\0" in joined or not joined.isascii():
+        for name in node:
+            if len(name) > MAX_NAME_LENGTH:
+                raise InvalidValue(f"an attribute name is longer than {MAX_NAME_LENGTH} characters")
+            check_string(name)
+
+
+def check_string(text: str) -> None:
+    """Raise InvalidValue unless the text is short enough and can be written as UTF-8 without NUL."""
+    if len(text) > MAX_STRING_LENGTH:
+        raise InvalidValue(f"a string is longer than {MAX_STRING_LENGTH} characters")
+    if "\0" in text:
+        raise InvalidValue("a string holds a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidValue("a string holds half of a surrogate pair") from None

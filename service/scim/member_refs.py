@@ -1,0 +1,101 @@
+"""References to the members of a group as providers write them (RFC 7643 section 4.2)."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from service.scim.coercion import Diagnostic, Notes
+from service.scim.errors import InvalidValue
+from service.scim.limits import MAX_MEMBERS, check_string
+
+_TYPES: Final[dict[str, Literal["User", "Group"]]] = {"user": "User", "group": "Group"}
+_REF_TYPES: Final[dict[str, Literal["User", "Group"]]] = {"users": "User", "groups": "Group"}
+_MAX_ID_LENGTH: Final = 1024
+_MAX_NOTES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRef:
+    """A member by its id. ``type`` is None when the provider does not say (row O08); the id decides then."""
+
+    value: str
+    type: Literal["User", "Group"] | None = None
+    display: str | None = None
+
+
+def read_members(value: object, notes: Notes) -> tuple[MemberRef, ...]:
+    """The members named by the value of ``members``, each once, in order.
+
+    Understands a list of objects or ids, one object or id, ``{"members": […]}`` (row W02) and any of it as a JSON
+    string. ``$ref`` counts only where ``value`` is missing (rows E05, Y01).
+    """
+    refs: dict[str, MemberRef] = {}
+    elements = _elements(value)
+    if len(elements) > MAX_MEMBERS:
+        raise InvalidValue(f"the request names more than {MAX_MEMBERS} members")
+    for index, element in enumerate(elements):
+        ref = _read_member(element)
+        if ref is not None:
+            refs.setdefault(ref.value, ref)
+        elif element is not None and len(notes) < _MAX_NOTES:
+            notes.append(Diagnostic(f"members[{index}]", "no usable id"))
+    return tuple(refs.values())
+
+
+def _elements(value: object) -> list[Any]:
+    if isinstance(value, str) and value[:1] in {"[", "{"}:
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return [value]
+    if isinstance(value, dict) and len(value) < 8:
+        for name, inner in value.items():
+            if isinstance(name, str) and name.lower() == "members":
+                value = inner
+                break
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _read_member(element: object) -> MemberRef | None:
+    if not isinstance(element, dict):
+        member_id = _id(element)
+        return MemberRef(member_id) if member_id else None
+    # The common spelling costs three dictionary reads; only odd ones are lower-cased.
+    if "value" not in element:
+        element = {name.lower(): inner for name, inner in element.items() if isinstance(name, str)}
+    ref = element.get("$ref")
+    segments = ref.rstrip("/").rsplit("/", 2) if isinstance(ref, str) else []
+    member_id = _id(element.get("value")) or (_id(segments[-1]) if segments else None)
+    if member_id is None:
+        return None
+    kind = element.get("type")
+    member_type = _TYPES.get(kind.lower()) if isinstance(kind, str) else None
+    if member_type is None and len(segments) > 1:
+        member_type = _REF_TYPES.get(segments[-2].lower())
+    display = element.get("display")
+    if not isinstance(display, str) or not display:
+        return MemberRef(member_id, member_type)
+    if "\0" in display or not display.isascii():
+        check_string(display)
+    return MemberRef(member_id, member_type, display)
+
+
+def _id(value: object) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if value.bit_length() < 128 else None
+    if not isinstance(value, str) or not value or value.isspace() or len(value) > _MAX_ID_LENGTH:
+        return None
+    if "\0" in value or not value.isascii():
+        check_string(value)
+    return value
+
+
+def unique(refs: Iterable[MemberRef]) -> tuple[MemberRef, ...]:
+    """The references with each id once; the first wins."""
+    by_id: dict[str, MemberRef] = {}
+    for ref in refs:
+        by_id.setdefault(ref.value, ref)
+    return tuple(by_id.values())

@@ -1,0 +1,49 @@
+"""Connections to PostgreSQL: a pool for reads and admin work; lanes and listeners take connections of their own."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
+
+import asyncpg
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+# A stuck statement must not hold a head row for long; the client has given up by then.
+_SETTINGS = {
+    "application_name": "directorysync",
+    "jit": "off",  # every statement is small; compiling plans costs more than running them
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+}
+
+
+async def connect(database_url: str, **settings: str) -> Connection:
+    """One connection with the service's settings."""
+    connection: Any = await asyncpg.connect(database_url, server_settings={**_SETTINGS, **settings}, timeout=10)
+    return connection
+
+
+@contextlib.asynccontextmanager
+async def open_pool(database_url: str, size: int) -> AsyncIterator[Pool]:
+    """A pool of at most `size` connections, closed at the end even if some are busy."""
+    pool: Any = await asyncpg.create_pool(
+        database_url,
+        min_size=1,
+        max_size=size,
+        server_settings=_SETTINGS,
+        timeout=10,
+        max_inactive_connection_lifetime=300,
+        # Plans depend on the size of a directory's share: PostgreSQL decides for itself after five runs.
+        statement_cache_size=200,
+    )
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(2):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
