@@ -1,0 +1,170 @@
+"""A watch that survives every break: it resumes behind the last whole command that it delivered."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+
+import grpc
+from google.protobuf import duration_pb2
+
+from directorysync import errors
+from directorysync.v1 import directory_sync_pb2 as sync_pb2
+from directorysync.v1 import directory_sync_pb2_grpc, events_pb2
+
+_Call = grpc.aio.UnaryStreamCall[sync_pb2.WatchEventsRequest, sync_pb2.WatchEventsResponse]
+
+_log = logging.getLogger("directorysync.watch")
+
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 5.0
+LONGEST_ASKED_DELAY = 30.0
+FAULTS_TOLERATED = 5
+
+_TRANSIENT_CODES = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.ABORTED,
+}
+_TRANSIENT_REASONS = {"CONSUMER_TOO_SLOW", "OVERLOADED"}
+# A reset connection arrives as INTERNAL, a proxy's answer as UNKNOWN. So does a fault of the service that will come
+# back each time, so these are not tried for ever.
+_DOUBTFUL_CODES = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Events in order, all of whole commands. Store `cursor` together with what the events did, and start there next
+    time. `events` is empty when there is only a newer cursor to tell.
+    """
+
+    events: tuple[events_pb2.Event, ...]
+    cursor: str
+    caught_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """How to watch. Times in seconds; `give_up_after` is how long to go without a connection, None for ever."""
+
+    filter: events_pb2.EventFilter | None = None
+    max_batch_size: int = 0
+    bookmark_interval: float = 15.0
+    give_up_after: float | None = None
+
+    @property
+    def longest_silence(self) -> float:
+        """A stream that is silent for longer is dead, whatever the network says."""
+        return 3 * self.bookmark_interval
+
+
+class _Silence(Exception):
+    """No message within `longest_silence`."""
+
+
+class Watch:
+    """One logical stream over as many calls as it takes."""
+
+    def __init__(
+        self,
+        stub: directory_sync_pb2_grpc.DirectorySyncStub,
+        start: sync_pb2.WatchStart | None,
+        settings: WatchSettings,
+    ) -> None:
+        self._stub = stub
+        self._settings = settings
+        self._start = start
+        self._cursor: str | None = None
+        self._retry = _Retry(settings.give_up_after)
+
+    async def batches(self) -> AsyncGenerator[EventBatch]:
+        """Never ends by itself. Raises the typed error once resuming cannot help."""
+        while True:
+            try:
+                async with aclosing(self._one_call()) as batches:
+                    async for batch in batches:
+                        yield batch
+                reason: Exception | None = None
+            except grpc.aio.AioRpcError as error:
+                reason = errors.from_rpc_error(error)
+            except _Silence as error:
+                reason = error
+            await self._retry.pause(reason)
+
+    async def _one_call(self) -> AsyncGenerator[EventBatch]:
+        call = self._stub.WatchEvents(self._request())
+        parts: list[events_pb2.Event] = []
+        try:
+            while (message := await self._read(call)) is not None:
+                self._retry.connected(progress=not message.started)
+                parts.extend(message.events)
+                if message.continues:
+                    continue
+                resumed = message.started and self._cursor is not None
+                if parts or not resumed or message.caught_up:
+                    self._cursor = message.cursor
+                    yield EventBatch(tuple(parts), message.cursor, message.caught_up)
+                parts.clear()
+        finally:
+            call.cancel()
+
+    async def _read(self, call: _Call) -> sync_pb2.WatchEventsResponse | None:
+        try:
+            async with asyncio.timeout(self._settings.longest_silence):
+                message = await call.read()
+            return message if isinstance(message, sync_pb2.WatchEventsResponse) else None
+        except TimeoutError:
+            raise _Silence(f"no message for {self._settings.longest_silence:g} s") from None
+
+    def _request(self) -> sync_pb2.WatchEventsRequest:
+        start = self._start if self._cursor is None else sync_pb2.WatchStart(cursor=self._cursor)
+        interval = duration_pb2.Duration()
+        interval.FromTimedelta(timedelta(seconds=self._settings.bookmark_interval))
+        return sync_pb2.WatchEventsRequest(
+            filter=self._settings.filter,
+            start=start,
+            max_batch_size=self._settings.max_batch_size,
+            bookmark_interval=interval,
+        )
+
+
+class _Retry:
+    """When to try again: full jitter between 0 and a ceiling that doubles from 0.1 s to 5 s."""
+
+    def __init__(self, give_up_after: float | None) -> None:
+        self._give_up_after = give_up_after
+        self._failures = 0
+        self._faults = 0
+        self._last_connected = asyncio.get_running_loop().time()
+
+    def connected(self, *, progress: bool) -> None:
+        """A message arrived. Only `progress` forgets the failures: a server that greets and falls over is not well."""
+        self._last_connected = asyncio.get_running_loop().time()
+        if progress:
+            self._failures = self._faults = 0
+
+    async def pause(self, reason: Exception | None) -> None:
+        """Waits, or raises `reason` when another try cannot help."""
+        if isinstance(reason, errors.DirectorySyncError):
+            self._judge(reason)
+        delay = random.uniform(0, min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._failures, 16)))  # noqa: S311
+        if isinstance(reason, errors.DirectorySyncError) and reason.retry_after:
+            delay += min(reason.retry_after, LONGEST_ASKED_DELAY)
+        self._failures += 1
+        _log.info("watch broke (%s), resuming in %.2f s", reason or "the server ended it", delay)
+        await asyncio.sleep(delay)
+
+    def _judge(self, error: errors.DirectorySyncError) -> None:
+        if error.code in _DOUBTFUL_CODES:
+            self._faults += 1
+            if self._faults > FAULTS_TOLERATED:
+                raise error
+        elif error.code not in _TRANSIENT_CODES and error.reason not in _TRANSIENT_REASONS:
+            raise error
+        silent_for = asyncio.get_running_loop().time() - self._last_connected
+        if self._give_up_after is not None and silent_for > self._give_up_after:
+            raise error
