@@ -11,6 +11,7 @@ from service.scim.schema import BARE_EXTENSION_ATTRIBUTES, ResourceType
 
 _CACHED_LENGTH: Final = 128
 ATTRIBUTE_NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_$-]*\Z")
+PRINTABLE_URN = re.compile(r"[!-~]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,7 @@ class Resolved:
     @property
     def multi_valued(self) -> bool:
         """Whether several values may be compared."""
-        parent = self.parent_attribute
-        return (self.attribute is not None and self.attribute.multi_valued) or (parent is not None and parent.multi_valued)
+        return any(a is not None and a.multi_valued for a in (self.attribute, self.parent_attribute))
 
 
 def resolve(path: AttrPath, resource_type: ResourceType, within: AttrPath | None = None) -> Resolved:

@@ -1,7 +1,7 @@
-"""Values as providers send them, turned into what the schema says (dialect rules 3, 4, 5 and rows E02 to E11, O17, L01).
+"""Values as providers send them, turned into what the schema says (dialect rules 3 to 5, rows E02 to E11, O17, L01).
 
-``None`` means "no value": null, and for known attributes also blank strings, empty arrays and empty objects. What cannot
-be understood is returned as it is, and noted.
+``None`` means "no value": null, and for known attributes also blank strings, empty arrays and empty objects. What
+cannot be understood is returned as it is, and noted.
 """
 
 import json
@@ -56,8 +56,9 @@ def coerce(attribute: Attribute, value: object, where: str, notes: Notes) -> Any
 
 def coerce_list(attribute: Attribute, value: object, where: str, notes: Notes) -> Any:
     """The values of a multi-valued attribute; a single value becomes a list of one."""
-    if isinstance(value, str) and value[:1] in {"[", "{"}:
-        value = _parsed(value)
+    value = parse_serialized(value)
+    if isinstance(value, dict):
+        value = _unwrapped(attribute, value)
     elements = value if isinstance(value, list) else [value]
     result = []
     for index, element in enumerate(elements):
@@ -78,9 +79,14 @@ def coerce_element(attribute: Attribute, element: object, where: str, notes: Not
     if type(coerced) is dict:
         if attribute.name in SERIALIZED_VALUES:
             _unpack_value(coerced, attribute, where, notes)
-        if len(coerced) < 3 and _SHELL.issuperset(coerced):
+        if is_shell(coerced):
             return None
     return coerced
+
+
+def is_shell(element: object) -> bool:
+    """Whether nothing but a type and a primary flag is left of a value."""
+    return isinstance(element, dict) and len(element) < 3 and _SHELL.issuperset(element)
 
 
 def coerce_object(attribute: Attribute, value: dict[str, object], where: str, notes: Notes) -> dict[str, Any]:
@@ -132,6 +138,11 @@ def _unwrapped(attribute: Attribute, value: dict[str, object]) -> object:
         if name.lower() in {attribute.name.lower(), "value"}:
             return inner
     return value
+
+
+def parse_serialized(value: object) -> object:
+    """An object or array that came as a JSON string (row X01); anything else as it is."""
+    return _parsed(value) if isinstance(value, str) and value[:1] in {"[", "{"} else value
 
 
 def _parsed(text: str) -> object:

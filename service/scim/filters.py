@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, get_args
 
-from service.scim.attribute_paths import Resolved, Target, read_name, resolve
+from service.scim.attribute_paths import ATTRIBUTE_NAME, PRINTABLE_URN, Resolved, Target, read_name, resolve
 from service.scim.attributes import Attribute
 from service.scim.errors import InvalidFilter, InvalidValue
 from service.scim.filter_ast import (
@@ -58,8 +58,8 @@ MAX_FILTER_TERMS: Final = 250
 """Comparisons."""
 _CACHED_LENGTH: Final = 256
 
-# A string that is never closed is one token, so that no input is scanned twice.
-_TOKEN = re.compile(r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)|[()\[\]]|[^\s()\[\]"]+', re.DOTALL)
+# A string that is never closed is one lexeme, so that no input is scanned twice.
+_LEXEME = re.compile(r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)|[()\[\]]|[^\s()\[\]"]+', re.DOTALL)
 _SIMPLE_WORD = re.compile(r"[\w.@+:#/=-]+\Z")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,18})(\.\d{1,18})?(?:[eE][+-]?\d{1,2})?\Z")
 _OPERATORS: Final[dict[str, CompareOp]] = {op: op for op in get_args(CompareOp)}
@@ -91,14 +91,14 @@ _parse_cached = lru_cache(maxsize=2048)(_parse)
 
 
 class FilterParser:
-    """Recursive descent over the tokens of one text. Also reads the bracketed filter of a PATCH path."""
+    """Recursive descent over the lexemes of one text. Also reads the bracketed filter of a PATCH path."""
 
-    __slots__ = ("_depth", "_index", "_lenient", "_parent", "_resource_type", "_terms", "_tokens")
+    __slots__ = ("_depth", "_index", "_lenient", "_lexemes", "_parent", "_resource_type", "_terms")
 
     def __init__(self, text: str, resource_type: ResourceType, *, lenient: bool = False) -> None:
         if len(text) > MAX_FILTER_LENGTH:
             raise InvalidFilter(f"the filter is longer than {MAX_FILTER_LENGTH} characters")
-        self._tokens: list[str] = _TOKEN.findall(text)
+        self._lexemes: list[str] = _LEXEME.findall(text)
         self._resource_type = resource_type
         self._index = 0
         self._depth = 0
@@ -130,25 +130,25 @@ class FilterParser:
         return inner
 
     def word(self) -> str:
-        """The next token, which must be a name."""
-        token = self._next()
-        if token[0] in '"()[]':
+        """The next lexeme, which must be a name."""
+        lexeme = self._next()
+        if lexeme[0] in '"()[]':
             raise InvalidFilter("an attribute name is expected where the filter has a value or a bracket")
-        return token
+        return lexeme
 
     def after_bracket(self) -> str | None:
         """The ``.sub`` that may follow a closing bracket."""
-        if self._index < len(self._tokens) and self._tokens[self._index][0] == ".":
+        if self._index < len(self._lexemes) and self._lexemes[self._index][0] == ".":
             return self._next()[1:]
         return None
 
     def at_bracket(self) -> bool:
         """Whether a value filter follows."""
-        return self._index < len(self._tokens) and self._tokens[self._index] == "["
+        return self._index < len(self._lexemes) and self._lexemes[self._index] == "["
 
     def expect_end(self) -> None:
         """Raise InvalidFilter if something follows."""
-        if self._index < len(self._tokens):
+        if self._index < len(self._lexemes):
             raise InvalidFilter("the filter goes on where it should end; terms are joined by 'and' or 'or'")
 
     def _conjunction(self) -> Filter:
@@ -161,12 +161,12 @@ class FilterParser:
         return all_of(terms)
 
     def _term(self) -> Filter:
-        if self._index >= len(self._tokens):
+        if self._index >= len(self._lexemes):
             raise InvalidFilter("the filter ends where an expression is expected")
-        token = self._tokens[self._index]
-        if token == "(":
+        lexeme = self._lexemes[self._index]
+        if lexeme == "(":
             return self._group()
-        if token.lower() == "not" and self._tokens[self._index + 1 : self._index + 2] == ["("]:
+        if lexeme.lower() == "not" and self._lexemes[self._index + 1 : self._index + 2] == ["("]:
             self._index += 1
             return Not(self._group())
         return self._attribute_expression()
@@ -217,6 +217,10 @@ class FilterParser:
             raise InvalidFilter(f"'{written[:100]}' is not an attribute of {self._resource_type.name}")
         if not target.name or "." in (target.sub or ""):
             raise InvalidFilter("an attribute is expected where the filter has a schema or too many dots")
+        if not target.schema_known and not PRINTABLE_URN.match(target.urn or ""):
+            raise InvalidFilter("a schema URN in the filter is malformed")
+        if not target.schema_known and not ATTRIBUTE_NAME.match(target.sub or target.name):
+            raise InvalidFilter("an attribute name in the filter is malformed")
         if target.attribute is not None and target.attribute.mutability == "writeOnly":
             raise InvalidFilter(f"'{target.name}' cannot be used in a filter")
         return target
@@ -236,13 +240,13 @@ class FilterParser:
         return Compare(path, op, _value(self._next(), attribute, op))
 
     def _peek(self) -> str:
-        return self._tokens[self._index].lower() if self._index < len(self._tokens) else ""
+        return self._lexemes[self._index].lower() if self._index < len(self._lexemes) else ""
 
     def _next(self) -> str:
-        if self._index >= len(self._tokens):
+        if self._index >= len(self._lexemes):
             raise InvalidFilter("the filter ends too early")
         self._index += 1
-        return self._tokens[self._index - 1]
+        return self._lexemes[self._index - 1]
 
     def _accept(self, keyword: str) -> bool:
         if self._peek() == keyword:
@@ -251,7 +255,7 @@ class FilterParser:
         return False
 
     def _expect(self, bracket: str) -> None:
-        if self._index >= len(self._tokens) or self._tokens[self._index] != bracket:
+        if self._index >= len(self._lexemes) or self._lexemes[self._index] != bracket:
             raise InvalidFilter(f"'{bracket}' is missing in the filter")
         self._index += 1
 
@@ -261,13 +265,13 @@ class FilterParser:
             raise InvalidFilter(f"the filter is nested deeper than {MAX_FILTER_DEPTH} levels")
 
 
-def _value(token: str, attribute: Attribute | None, op: CompareOp) -> Literals:
-    if token in "()[]":
+def _value(lexeme: str, attribute: Attribute | None, op: CompareOp) -> Literals:
+    if lexeme in "()[]":
         raise InvalidFilter("a value is expected behind the operator")
     kind = attribute.type if attribute else "unknown"
     if op in _REFUSED.get(kind, ()):
         raise InvalidFilter(f"the operator '{op}' cannot be used with a value of type {kind}")
-    value = _typed(_literal(token), token, kind)
+    value = _typed(_literal(lexeme), lexeme, kind)
     if (value is None or isinstance(value, bool)) and op not in _ONLY_EQUALITY:
         raise InvalidFilter(f"the operator '{op}' cannot be used with true, false or null")
     if kind == "dateTime" and isinstance(value, str):
@@ -275,30 +279,30 @@ def _value(token: str, attribute: Attribute | None, op: CompareOp) -> Literals:
     return value
 
 
-def _literal(token: str) -> Literals:
-    if token[0] == '"':
-        return _quoted(token)
-    lowered = token.lower()
+def _literal(lexeme: str) -> Literals:
+    if lexeme[0] == '"':
+        return _quoted(lexeme)
+    lowered = lexeme.lower()
     if lowered in {"true", "false"}:
         return lowered == "true"
     if lowered == "null":
         return None
-    if number := _NUMBER.match(token):
-        return float(token) if number[1] or "e" in lowered else int(token)
-    if not _SIMPLE_WORD.match(token):
+    if number := _NUMBER.match(lexeme):
+        return float(lexeme) if number[1] or "e" in lowered else int(lexeme)
+    if not _SIMPLE_WORD.match(lexeme):
         raise InvalidFilter("a value that is not a number, true, false or null must stand in double quotes")
-    _check_text(token)
-    return token
+    _check_text(lexeme)
+    return lexeme
 
 
-def _quoted(token: str) -> str:
-    if len(token) < 2 or token[-1] != '"':
+def _quoted(lexeme: str) -> str:
+    if len(lexeme) < 2 or lexeme[-1] != '"':
         raise InvalidFilter("a string in the filter is not closed")
-    if "\\" not in token:
-        text = token[1:-1]
+    if "\\" not in lexeme:
+        text = lexeme[1:-1]
     else:
         try:
-            text = str(json.loads(token, strict=False))
+            text = str(json.loads(lexeme, strict=False))
         except ValueError:
             raise InvalidFilter("a string in the filter holds an invalid escape") from None
     _check_text(text)
@@ -313,7 +317,7 @@ def _check_text(text: str) -> None:
             raise InvalidFilter(error.detail) from None
 
 
-def _typed(value: Literals, token: str, kind: str) -> Literals:
+def _typed(value: Literals, lexeme: str, kind: str) -> Literals:
     """The literal as the attribute's type: an unquoted 007 stays text for a string, "True" is a boolean."""
     if value is None or kind == "unknown":
         return value
@@ -329,7 +333,7 @@ def _typed(value: Literals, token: str, kind: str) -> Literals:
         if isinstance(value, str | bool):
             raise InvalidFilter("a numeric attribute compares with a number")
         return value
-    return value if isinstance(value, str) else token
+    return value if isinstance(value, str) else lexeme
 
 
 def parse_date_time(text: str) -> datetime:

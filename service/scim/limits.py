@@ -1,5 +1,6 @@
 """Ceilings on what a request may hold, and the one walk that enforces them on decoded JSON."""
 
+from collections.abc import Collection
 from math import isfinite
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ def check_values(root: object, *, max_values: int | None = MAX_ATTRIBUTES) -> in
             raise InvalidValue(f"the body is nested deeper than {MAX_DEPTH} levels")
         below: list[Any] = []
         for node in level:
+            values: Collection[Any]
             if type(node) is dict:
                 _check_names(node)
                 values = node.values()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from service.scim.attribute_paths import ATTRIBUTE_NAME, Target, read_name
+from service.scim.attribute_paths import ATTRIBUTE_NAME, PRINTABLE_URN, Target, read_name
 from service.scim.attributes import Attribute
 from service.scim.errors import InvalidFilter, InvalidPath
 from service.scim.filter_ast import Filter
@@ -89,7 +89,9 @@ def _check(target: Target) -> None:
     """Names that no schema could define are malformed; a well-formed unknown name is kept (row X05)."""
     parts = [target.name] if target.name or target.urn is None else []
     parts += target.sub.split(".") if target.sub else []
+    if not target.schema_known and not PRINTABLE_URN.match(target.urn or ""):
+        raise InvalidPath("the schema URN in the path is malformed")
     if not all(ATTRIBUTE_NAME.match(part) for part in parts):
-        raise InvalidPath("the path is not an attribute name; write it as attribute, attribute.sub or attribute[filter]")
+        raise InvalidPath("the path is not of the form attribute, attribute.sub or attribute[filter]")
     if target.attribute is not None and target.sub is not None and target.attribute.type != "complex":
         raise InvalidPath(f"'{target.name}' has no sub-attributes")

@@ -1,4 +1,7 @@
-"""The User schema, its enterprise extension and the attributes of every resource (RFC 7643 sections 3.1, 4.1, 4.3, 8.7.1)."""
+"""The User schema, its enterprise extension and the attributes of every resource.
+
+RFC 7643 sections 3.1, 4.1, 4.3 and 8.7.1.
+"""
 
 from service.scim.attributes import Attribute, Schema
 

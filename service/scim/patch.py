@@ -1,0 +1,95 @@
+"""PATCH on a document (RFC 7644 section 3.5.2) with what providers expect of it (dialect rows E, O, X).
+
+Creation under a filter that matches nothing: ``add`` creates the value the filter describes (row E04, SCIM-SDK#416).
+``replace`` answers ``noTarget`` as RFC 7644 section 3.5.2.3 says, except where the filter names a canonical type of the
+attribute or its primary value: Microsoft Entra ID sends ``Replace emails[type eq "work"].value`` for an address it
+believes to be there (MS-SCIM). A filter that is no plain conjunction of ``eq`` describes no value: ``noTarget``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from service.scim.coercion import Diagnostic, parse_serialized
+from service.scim.documents import check_document
+from service.scim.errors import InvalidFilter, InvalidPath, InvalidValue, Mutability, NoTarget
+from service.scim.limits import check_values
+from service.scim.messages import Operation
+from service.scim.patch_editor import Editor
+from service.scim.paths import PatchPath, parse_path
+from service.scim.schema import ResourceType
+
+_READ_ONLY: Final = frozenset({"id", "meta", "groups"})
+_NEVER_STORED: Final = frozenset({"schemas", "password"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """The document after a PATCH; equal to the one before when nothing changed."""
+
+    document: dict[str, Any]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def apply_patch(
+    document: Mapping[str, Any],
+    operations: Iterable[Operation],
+    resource_type: ResourceType,
+    *,
+    resource_id: str | None = None,
+) -> Patched:
+    """Apply the operations in order, all or none; ``document`` itself stays as it is.
+
+    ``resource_id`` is what an ``id`` in the operations is compared with: equal ones are ignored (row O02).
+    """
+    editor = Editor(document, resource_type)
+    for operation in operations:
+        if operation.path is None:
+            _apply_without_path(editor, operation, resource_id)
+        else:
+            _apply_at(editor, operation, parse_path(operation.path, resource_type), resource_id)
+    check_document(editor.document, resource_type)
+    check_values(editor.document)
+    return Patched(editor.document, tuple(editor.notes))
+
+
+def _apply_at(editor: Editor, operation: Operation, path: PatchPath, resource_id: str | None) -> None:
+    if path.urn is None and path.attribute in _READ_ONLY and path.definition is not None:
+        if path.attribute == "id" and operation.op != "remove" and operation.value == resource_id is not None:
+            return
+        raise Mutability(f"{path.attribute} is read-only")
+    if path.urn is None and path.attribute in _NEVER_STORED and path.definition is not None:
+        return
+    if operation.op == "remove":
+        editor.remove(path, operation.value)
+    elif not operation.has_value:
+        raise InvalidValue(f"the operation {operation.op} needs a value")
+    else:
+        editor.assign(path, operation.value, add=operation.op == "add")
+
+
+def _apply_without_path(editor: Editor, operation: Operation, resource_id: str | None) -> None:
+    if operation.op == "remove":
+        raise NoTarget("the operation remove needs a path")
+    value = parse_serialized(operation.value)
+    if not isinstance(value, dict):
+        raise InvalidValue("an operation without path needs an object as its value")
+    for name, inner in value.items():
+        path = _path_of_key(name, inner, editor.resource_type)
+        if path.urn is None and path.definition is not None:
+            if path.attribute == "id" and inner is not None and resource_id is not None and inner != resource_id:
+                raise Mutability("id is read-only and differs from that of the resource")
+            if path.attribute in _READ_ONLY or path.attribute in _NEVER_STORED:
+                continue
+        editor.assign(path, inner, add=operation.op == "add")
+
+
+def _path_of_key(name: str, value: object, resource_type: ResourceType) -> PatchPath:
+    """The path that a key of a path-less object stands for (rows E06, E07); an odd key stands for itself."""
+    try:
+        path = parse_path(name, resource_type)
+    except (InvalidPath, InvalidFilter):
+        return PatchPath(None, name, known=False)
+    if path.definition is None and path.urn is not None and path.attribute and isinstance(value, dict):
+        return PatchPath(name, "", known=False)
+    return path

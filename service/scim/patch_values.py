@@ -1,0 +1,83 @@
+"""Values of multi-valued attributes under PATCH: which are the same, which a filter describes."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from service.scim.attributes import Attribute
+from service.scim.filter_ast import And, Compare, Filter
+
+_DESCRIPTIVE: Final = frozenset({"primary", "display"})
+
+
+def described_by(condition: Filter | None) -> dict[str, Any] | None:
+    """The sub-attributes that a plain conjunction of ``eq`` asks for; None for any other filter."""
+    terms = condition.terms if isinstance(condition, And) else (condition,)
+    described: dict[str, Any] = {}
+    for term in terms:
+        if not isinstance(term, Compare) or term.op != "eq" or term.value is None or term.path.sub is not None:
+            return None
+        if described.setdefault(term.path.name, term.value) != term.value:
+            return None
+    return described
+
+
+def is_creatable(definition: Attribute, described: dict[str, Any]) -> bool:
+    """Whether ``replace`` may create the described value: a canonical type of the attribute, or its primary value."""
+    kind = described.get("type")
+    if isinstance(kind, str):
+        types = definition.lookup.get("type")
+        return types is not None and (not types.canonical_values or kind.lower() in types.canonical_values)
+    return described.get("primary") is True
+
+
+def merge_values(elements: list[Any], given: list[Any], spend: Callable[[int], None]) -> Any:
+    """Append to ``elements``, in place, what it does not hold yet; the value set primary last, or None.
+
+    A value is held already when its ``value`` is the same and no sub-attribute contradicts; it then takes over what is
+    new (RFC 7644 section 3.5.2.1, row E10). Values without ``value`` are the same only when all of them is.
+    """
+    index: dict[str, list[Any]] = {}
+    for element in elements:
+        index.setdefault(_identity(element), []).append(element)
+    primary = None
+    spend(len(elements) + len(given))
+    for element in given:
+        alike = index.setdefault(_identity(element), [])
+        spend(len(alike))
+        same = next((candidate for candidate in alike if _compatible(candidate, element)), None)
+        if same is None:
+            elements.append(element)
+            alike.append(element)
+            same = element
+        elif isinstance(same, dict):
+            same |= element
+        if isinstance(same, dict) and same.get("primary") is True and element.get("primary") is True:
+            primary = same
+    return primary
+
+
+def without(elements: list[Any], listed: list[Any], spend: Callable[[int], None]) -> list[Any]:
+    """The elements that a ``remove`` does not list (row E05)."""
+    index: dict[str, list[Any]] = {}
+    for one in listed:
+        index.setdefault(_identity(one), []).append(one)
+    left = []
+    for element in elements:
+        candidates = index.get(_identity(element), [])
+        spend(1 + len(candidates))
+        if not any(_compatible(element, one) for one in candidates):
+            left.append(element)
+    return left
+
+
+def _identity(element: object) -> str:
+    if isinstance(element, dict) and "value" in element:
+        element = {"value": element["value"]}
+    return json.dumps(element, sort_keys=True, default=str)
+
+
+def _compatible(existing: object, given: object) -> bool:
+    if not isinstance(existing, dict) or not isinstance(given, dict):
+        return existing == given
+    return all(name in _DESCRIPTIVE or existing.get(name, value) == value for name, value in given.items())
