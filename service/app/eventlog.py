@@ -30,7 +30,7 @@ class EventLog:
         changes: Sequence[Change],
         request_id: str,
     ) -> int:
-        """Within the caller's transaction; returns the directory's newest number. Call `committed()` after the commit."""
+        """Within the caller's transaction; returns the newest number. Call `committed()` after the commit."""
         seq = await table.lock_head(connection, directory_id)
         if seq is None:
             raise not_found("Directory", directory_id)

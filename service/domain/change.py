@@ -24,6 +24,8 @@ class ChangeType(StrEnum):
     GROUP_DELETED = "dsync.group.deleted"
     MEMBER_ADDED = "dsync.group.user_added"
     MEMBER_REMOVED = "dsync.group.user_removed"
+    NESTED_GROUP_ADDED = "dsync.group.group_added"
+    NESTED_GROUP_REMOVED = "dsync.group.group_removed"
     TOKEN_CREATED = "dsync.token.created"  # noqa: S105 (a type of event)
     TOKEN_REVOKED = "dsync.token.revoked"  # noqa: S105
 

@@ -1,4 +1,4 @@
-"""Every failure that is expected, apart from SCIM's own (service.scim.errors). No transport: service.rpc.status maps them."""
+"""Every failure that is expected, apart from SCIM's own (service.scim.errors). service.rpc.status maps both."""
 
 from collections.abc import Mapping
 

@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import asyncpg
 import grpc
 from google.protobuf.message import Message
 
@@ -23,7 +22,8 @@ from service.telemetry import Telemetry
 class Authenticate(Protocol):
     """Turns a secret into a Caller or raises CredentialsInvalidError."""
 
-    async def __call__(self, secret: str) -> Caller: ...
+    async def __call__(self, secret: str) -> Caller:
+        """The caller of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Method:
     stream: StreamHandler | None = None
 
 
-class CallFailed(Exception):  # noqa: N818 (it is an outcome that carriers translate, not a fault)
+class CallFailed(Exception):
     """Carries a Failure to whatever carried the call."""
 
     def __init__(self, failure: Failure) -> None:
@@ -82,7 +82,9 @@ class Edge:
         self._new_request_id = new_request_id
         self._telemetry = telemetry
 
-    async def unary(self, method: Method, request: Message, metadata: Mapping[str, str], timeout: float | None) -> Message:
+    async def unary(
+        self, method: Method, request: Message, metadata: Mapping[str, str], timeout: float | None
+    ) -> Message:
         """Answer or raise CallFailed. `timeout` is in seconds."""
         assert method.unary is not None  # noqa: S101 (carriers register by kind)
         started = time.monotonic()
@@ -151,7 +153,7 @@ class Edge:
             return Failure(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed", {})
         if not isinstance(error, Exception):
             raise error
-        if isinstance(error, asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError | asyncpg.InterfaceError | OSError):
+        if isinstance(error, BROKEN):
             self._telemetry.storage_failed(method.path, error)
             error = StorageUnavailableError("the database cannot be reached")
         found = failure_of(error)

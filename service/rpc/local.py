@@ -26,7 +26,7 @@ class LocalChannel:
         """A callable like UnaryUnaryMultiCallable: `await call(request, timeout=…, metadata=…)`."""
         method = self._edge.methods[path]
 
-        async def call(request: Message, *, timeout: float | None = None, metadata: Metadata = (), **_: Any) -> Message:  # noqa: ASYNC109 (gRPC's own name)
+        async def call(request: Message, *, timeout: float | None = None, metadata: Metadata = (), **_: Any) -> Message:
             try:
                 return await self._edge.unary(method, request, dict(metadata), timeout)
             except CallFailed as failed:
@@ -38,14 +38,14 @@ class LocalChannel:
         """A callable like UnaryStreamMultiCallable: `async for message in call(request, metadata=…)`."""
         method = self._edge.methods[path]
 
-        def call(request: Message, *, timeout: float | None = None, metadata: Metadata = (), **_: Any) -> Any:  # noqa: ASYNC109
+        def call(request: Message, *, timeout: float | None = None, metadata: Metadata = (), **_: Any) -> Any:
             return _stream(self._edge, method, request, dict(metadata), timeout)
 
         return call
 
 
 async def _stream(
-    edge: Edge, method: Method, request: Message, metadata: dict[str, str], timeout: float | None  # noqa: ASYNC109
+    edge: Edge, method: Method, request: Message, metadata: dict[str, str], timeout: float | None
 ) -> AsyncIterator[Message]:
     try:
         async for data in edge.stream(method, request, metadata, timeout):

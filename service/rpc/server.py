@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from service.rpc.edge import CallFailed, Edge, Method
 from service.rpc.status import Failure
 
-# Idle streams are kept alive by pings from both sides; gRPC's defaults would cut a client that pings (A8, keepalive.md).
+# Idle streams are kept alive by pings from both sides; gRPC's defaults would cut a client that pings.
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.so_reuseport", 1),
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),

@@ -46,7 +46,9 @@ class Event(_message.Message):
     type: _builtins.str
     """`dsync.activated`, `dsync.deleted`, `dsync.user.created`, `dsync.user.updated`, `dsync.user.deleted`,
     `dsync.group.created`, `dsync.group.updated`, `dsync.group.deleted`, `dsync.group.user_added`,
-    `dsync.group.user_removed`, `dsync.token.created`, `dsync.token.revoked`. The set grows: ignore what you do not know.
+    `dsync.group.user_removed`, `dsync.group.group_added`, `dsync.group.group_removed` (nested groups),
+    `dsync.token.created`, `dsync.token.revoked`. The set grows: ignore what you do not know. Memberships of a deleted
+    user or group end with it and are not announced one by one.
     """
     directory_id: _builtins.str
     """Where it happened."""
@@ -82,7 +84,7 @@ class Event(_message.Message):
 
     @_builtins.property
     def membership(self) -> _resources_pb2.Membership:
-        """Of `dsync.group.user_added`, `.user_removed`: references, not documents."""
+        """Of `dsync.group.user_added`, `.user_removed`, `.group_added`, `.group_removed`: references, not documents."""
 
     @_builtins.property
     def token(self) -> Global___DirectoryToken:

@@ -1,0 +1,192 @@
+"""(state, command on a group) -> decision, or an error that belongs to that command alone. Pure.
+
+Members are rows: a command on one member looks at that member, never at the whole group.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from service.domain.caller import not_found
+from service.domain.change import Change, ChangeType, GroupMember
+from service.domain.commands import CreateGroup, DeleteGroup, PatchGroup, ReplaceGroup
+from service.domain.decision import Decision, Outcome, check_version, same
+from service.domain.group import Group, Member, group_fields
+from service.domain.state import View, Writes
+from service.domain.user import previous_attributes
+from service.scim.dialects import dialect_for
+from service.scim.documents import Diagnostic, MemberRef, merge_put
+from service.scim.errors import Uniqueness
+from service.scim.members import AddMembers, MemberOp, RemoveMembers, ReplaceMembers, apply_members
+from service.scim.patch import apply_patch
+from service.scim.schema import GROUP
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Memberships that begin and that end."""
+
+    added: Sequence[Member] = ()
+    removed: Sequence[Member] = ()
+
+
+def create_group(view: View, command: CreateGroup, now: datetime) -> Decision:
+    """POST: a new group with those of its members that exist."""
+    document = command.decoded.prepared
+    external = document.get("externalId")
+    group = Group(
+        directory_id=view.directory_id,
+        organization_id=view.head.organization_id,
+        id=command.id,
+        document=document,
+        idp_id=external if isinstance(external, str) and external else str(document["displayName"]),
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+    _check_name(view, group)
+    members = _resolve(view, group.id, command.decoded.members or (), now)
+    outcome = Outcome(group, changed=True, members=members, diagnostics=command.decoded.diagnostics)
+    return _decision(outcome, [Change(ChangeType.GROUP_CREATED, group)], Delta(added=members))
+
+
+def replace_group(view: View, command: ReplaceGroup, now: datetime) -> Decision:
+    """PUT: never creates. A body that does not speak of members leaves them (Okta, O07: `members` may be left out)."""
+    group = _existing(view, command.id, command.if_match)
+    document = merge_put(dict(group.document), command.decoded)
+    refs = command.decoded.members
+    delta = Delta()
+    final: list[Member] | None = None
+    if refs is not None:
+        current = view.all_members(group.id)
+        delta = _member_delta(view, group.id, current, [ReplaceMembers(tuple(refs))], now)
+        gone = {member.member_id for member in delta.removed}
+        final = [member for member in current.values() if member.member_id not in gone] + [*delta.added]
+    outcome = Outcome(group, changed=False, members=final, diagnostics=command.decoded.diagnostics)
+    return _update(view, outcome, group, document, delta, now)
+
+
+def patch_group(view: View, command: PatchGroup, now: datetime) -> Decision:
+    """PATCH: operations on the document and on members, all or none."""
+    group = _existing(view, command.id, command.if_match)
+    document: Mapping[str, Any] = group.document
+    diagnostics: Sequence[Diagnostic] = ()
+    if command.plan.document_operations:
+        patched = apply_patch({**group.document, "id": group.id}, command.plan.document_operations, GROUP)
+        document = {key: value for key, value in patched.document.items() if key != "id"}
+        diagnostics = patched.diagnostics
+    operations = command.plan.member_operations
+    if command.plan.needs_all:
+        current = view.all_members(group.id)
+    else:
+        current = view.members(group.id, named_members(operations))
+    delta = _member_delta(view, group.id, current, operations, now)
+    return _update(view, Outcome(group, changed=False, diagnostics=diagnostics), group, document, delta, now)
+
+
+def delete_group(view: View, command: DeleteGroup, now: datetime) -> Decision:
+    """DELETE: the group's memberships end with it and are not announced one by one."""
+    del now
+    group = _existing(view, command.id, command.if_match)
+    writes = Writes(gone_groups={(view.directory_id, group.id)})
+    return Decision(Outcome(group, changed=True), [Change(ChangeType.GROUP_DELETED, group)], writes)
+
+
+def named_members(operations: Iterable[MemberOp]) -> set[str]:
+    """Ids that operations name one by one."""
+    named: set[str] = set()
+    for operation in operations:
+        if isinstance(operation, AddMembers | ReplaceMembers):
+            named.update(ref.value for ref in operation.refs)
+        elif isinstance(operation, RemoveMembers):
+            named.update(operation.values)
+    return named
+
+
+def _existing(view: View, group_id: str, if_match: Sequence[str]) -> Group:
+    group = view.group(group_id)
+    if group is None:
+        raise not_found("Group", group_id)
+    check_version(group, if_match)
+    return group
+
+
+def _check_name(view: View, group: Group) -> None:
+    """Whether two groups may bear one name is the directory's policy; its provider decides where it is not set."""
+    policy = view.head.policy.get("unique_group_names")
+    unique = policy if isinstance(policy, bool) else dialect_for(view.head.provider).unique_group_names
+    if unique and view.groups_with_key(group.key) - {group.id}:
+        raise Uniqueness("another group of this directory has this displayName")
+
+
+def _resolve(view: View, group_id: str, refs: Sequence[MemberRef], now: datetime) -> list[Member]:
+    """Memberships for those of the references that exist in the directory."""
+    known = view.refs(ref.value for ref in refs)
+    return [
+        Member(group_id, ref.id, ref.type, ref.name, now)
+        for value in dict.fromkeys(ref.value for ref in refs)
+        if (ref := known.get(value)) is not None
+    ]
+
+
+def _member_delta(
+    view: View, group_id: str, current: Mapping[str, Member], operations: Sequence[MemberOp], now: datetime
+) -> Delta:
+    if not operations:
+        return Delta()
+    as_refs = {member.member_id: MemberRef(member.member_id, None, member.name) for member in current.values()}
+    added, removed = apply_members(as_refs, operations)
+    gone = [_named(view, current[member_id]) for member_id in removed]
+    return Delta(_resolve(view, group_id, tuple(added), now), gone)
+
+
+def _named(view: View, member: Member) -> Member:
+    """One membership is loaded without the member's name; the event tells it."""
+    if member.name:
+        return member
+    ref = view.refs([member.member_id]).get(member.member_id)
+    return replace(member, name=ref.name if ref else "")
+
+
+def _update(  # noqa: PLR0917 (the parts of one update)
+    view: View, outcome: Outcome, group: Group, document: Mapping[str, Any], delta: Delta, now: datetime
+) -> Decision:
+    touched = not same(document, group.document)
+    if not touched and not delta.added and not delta.removed:
+        return Decision(outcome)
+    updated = replace(group, document=document, version=group.version + 1, updated_at=now)
+    changes: list[Change] = []
+    if touched:
+        if updated.external_id and updated.external_id != group.external_id:
+            updated = replace(updated, idp_id=updated.external_id)
+        if updated.key != group.key:
+            _check_name(view, updated)
+        before = previous_attributes(group.document, document, (group_fields(group), group_fields(updated)))
+        changes.append(Change(ChangeType.GROUP_UPDATED, updated, before))
+    return _decision(replace(outcome, entity=updated, changed=True), changes, delta)
+
+
+def _decision(outcome: Outcome, changes: list[Change], delta: Delta) -> Decision:
+    group = outcome.entity
+    assert isinstance(group, Group)  # noqa: S101 (narrowing; decisions of this module are about groups)
+    writes = Writes(groups={(group.directory_id, group.id): group})
+    for member in delta.removed:
+        writes.members[(group.directory_id, group.id, member.member_id)] = None
+        changes.append(_membership(group, member, added=False))
+    for member in delta.added:
+        writes.members[(group.directory_id, group.id, member.member_id)] = member
+        changes.append(_membership(group, member, added=True))
+    return Decision(outcome, changes, writes)
+
+
+_TYPES = {
+    ("User", True): ChangeType.MEMBER_ADDED,
+    ("User", False): ChangeType.MEMBER_REMOVED,
+    ("Group", True): ChangeType.NESTED_GROUP_ADDED,
+    ("Group", False): ChangeType.NESTED_GROUP_REMOVED,
+}
+
+
+def _membership(group: Group, member: Member, *, added: bool) -> Change:
+    return Change(_TYPES[(member.type, added)], GroupMember(group.id, group.name, member))

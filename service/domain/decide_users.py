@@ -1,0 +1,93 @@
+"""(state, command on a user) -> decision, or an error that belongs to that command alone. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from service.domain.caller import not_found
+from service.domain.change import Change, ChangeType
+from service.domain.commands import CreateUser, DeleteUser, PatchUser, ReplaceUser
+from service.domain.decision import Decision, Outcome, check_version, same
+from service.domain.state import View, Writes
+from service.domain.user import User, previous_attributes, profile
+from service.scim.documents import Diagnostic, merge_put
+from service.scim.errors import Uniqueness
+from service.scim.patch import apply_patch
+from service.scim.schema import USER
+
+
+def create_user(view: View, command: CreateUser, now: datetime) -> Decision:
+    """POST: a new user, unless the userName is taken, by an inactive user too: then the client links to that one."""
+    user = User(
+        directory_id=view.directory_id,
+        organization_id=view.head.organization_id,
+        id=command.id,
+        document=command.decoded.prepared,
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+    _check_unique(view, user)
+    return _written(user, Change(ChangeType.USER_CREATED, user), command.decoded.diagnostics)
+
+
+def replace_user(view: View, command: ReplaceUser, now: datetime) -> Decision:
+    """PUT: never creates."""
+    user = _existing(view, command.id, command.if_match)
+    document = merge_put(dict(user.document), command.decoded)
+    return _update(view, user, document, command.decoded.diagnostics, now)
+
+
+def patch_user(view: View, command: PatchUser, now: datetime) -> Decision:
+    """PATCH: all operations or none."""
+    user = _existing(view, command.id, command.if_match)
+    patched = apply_patch({**user.document, "id": user.id}, command.operations, USER)
+    document = {key: value for key, value in patched.document.items() if key != "id"}
+    return _update(view, user, document, patched.diagnostics, now)
+
+
+def delete_user(view: View, command: DeleteUser, now: datetime) -> Decision:
+    """DELETE: the user's memberships end with it and are not announced one by one."""
+    del now
+    user = _existing(view, command.id, command.if_match)
+    writes = Writes(gone_users={(view.directory_id, user.id)})
+    return Decision(Outcome(user, changed=True), [Change(ChangeType.USER_DELETED, user)], writes)
+
+
+def _existing(view: View, user_id: str, if_match: Sequence[str]) -> User:
+    user = view.user(user_id)
+    if user is None:
+        raise not_found("User", user_id)
+    check_version(user, if_match)
+    return user
+
+
+def _check_unique(view: View, user: User) -> None:
+    holder = view.user_with_key(user.key)
+    if holder is not None and holder != user.id:
+        raise Uniqueness("another user of this directory has this userName")
+
+
+def _update(
+    view: View, user: User, document: Mapping[str, Any], diagnostics: Sequence[Diagnostic], now: datetime
+) -> Decision:
+    if same(document, user.document):
+        return Decision(Outcome(user, changed=False, diagnostics=diagnostics))
+    updated = User(
+        directory_id=user.directory_id,
+        organization_id=user.organization_id,
+        id=user.id,
+        document=document,
+        version=user.version + 1,
+        created_at=user.created_at,
+        updated_at=now,
+    )
+    if updated.key != user.key:
+        _check_unique(view, updated)
+    before = previous_attributes(user.document, document, (profile(user.document), profile(document)))
+    return _written(updated, Change(ChangeType.USER_UPDATED, updated, before), diagnostics)
+
+
+def _written(user: User, change: Change, diagnostics: Sequence[Diagnostic]) -> Decision:
+    writes = Writes(users={(user.directory_id, user.id): user})
+    return Decision(Outcome(user, changed=True, diagnostics=diagnostics), [change], writes)
