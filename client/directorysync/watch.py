@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,8 +14,6 @@ from google.protobuf import duration_pb2
 from directorysync import errors
 from directorysync.v1 import directory_sync_pb2 as sync_pb2
 from directorysync.v1 import directory_sync_pb2_grpc, events_pb2
-
-_Call = grpc.aio.UnaryStreamCall[sync_pb2.WatchEventsRequest, sync_pb2.WatchEventsResponse]
 
 _log = logging.getLogger("directorysync.watch")
 
@@ -49,12 +47,15 @@ class EventBatch:
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings:
-    """How to watch. Times in seconds; `give_up_after` is how long to go without a connection, None for ever."""
+    """How to watch. Times in seconds; `give_up_after` is how long to go without a connection, None for ever. `metadata`
+    carries the credential where the channel does not.
+    """
 
     filter: events_pb2.EventFilter | None = None
     max_batch_size: int = 0
     bookmark_interval: float = 15.0
     give_up_after: float | None = None
+    metadata: Sequence[tuple[str, str]] = ()
 
     @property
     def longest_silence(self) -> float:
@@ -96,10 +97,11 @@ class Watch:
             await self._retry.pause(reason)
 
     async def _one_call(self) -> AsyncGenerator[EventBatch]:
-        call = self._stub.WatchEvents(self._request())
+        call = self._stub.WatchEvents(self._request(), metadata=self._settings.metadata)
+        messages = aiter(call)
         parts: list[events_pb2.Event] = []
         try:
-            while (message := await self._read(call)) is not None:
+            while (message := await self._next(messages)) is not None:
                 self._retry.connected(progress=not message.started)
                 parts.extend(message.events)
                 if message.continues:
@@ -110,13 +112,12 @@ class Watch:
                     yield EventBatch(tuple(parts), message.cursor, message.caught_up)
                 parts.clear()
         finally:
-            call.cancel()
+            await _end(call, messages)
 
-    async def _read(self, call: _Call) -> sync_pb2.WatchEventsResponse | None:
+    async def _next(self, messages: AsyncIterator[sync_pb2.WatchEventsResponse]) -> sync_pb2.WatchEventsResponse | None:
         try:
             async with asyncio.timeout(self._settings.longest_silence):
-                message = await call.read()
-            return message if isinstance(message, sync_pb2.WatchEventsResponse) else None
+                return await anext(messages, None)
         except TimeoutError:
             raise _Silence(f"no message for {self._settings.longest_silence:g} s") from None
 
@@ -130,6 +131,14 @@ class Watch:
             max_batch_size=self._settings.max_batch_size,
             bookmark_interval=interval,
         )
+
+
+async def _end(call: object, messages: object) -> None:
+    """A network call is cancelled; one inside the process is a plain generator, which is closed."""
+    if isinstance(call, grpc.aio.Call):
+        call.cancel()
+    elif isinstance(messages, AsyncGenerator):
+        await messages.aclose()
 
 
 class _Retry:
