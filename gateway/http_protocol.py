@@ -1,0 +1,100 @@
+"""Uvicorn's httptools protocol with what it lacks: ceilings on the size of a head and on the time it may take."""
+
+import asyncio
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.problems import http_problem, scim_answer
+
+_REASONS: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+
+
+class _HeadTooLargeError(Exception):
+    """Ends the parser's work on a head above the ceiling."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Refuses heads above `max_head_bytes` (431) and heads that are not whole after `head_seconds` (408)."""
+
+    max_head_bytes: int
+    head_seconds: float
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock of the first head."""
+        super().connection_made(transport)
+        self._in_head = False
+        self._too_large = False
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; a head that goes on and on is refused while it still arrives."""
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > self.max_head_bytes and not self.transport.is_closing():
+            self._too_large = True
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+        self._start_timer()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: check its size and hand it on."""
+        self._in_head = False
+        self._stop_timer()
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value) + 4
+        if size > self.max_head_bytes:
+            self._too_large = True
+            raise _HeadTooLargeError
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, or too much of it, and close."""
+        if self._too_large:
+            self._refuse(431, f"The head of the request is larger than {self.max_head_bytes} bytes.")
+        else:
+            self._refuse(400, "This is not an HTTP request.")
+
+    def _start_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self._refuse(408, "The head of the request did not arrive in time.")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, detail: str) -> None:
+        _, headers, body, _ = scim_answer(http_problem(status, detail), "")
+        headers = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+        lines = [b"HTTP/1.1 %d %s" % (status, _REASONS[status].encode()), *(b"%s: %s" % pair for pair in headers)]
+        self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        self.transport.close()
+
+
+def bounded_protocol(max_head_bytes: int, head_seconds: float) -> type[BoundedProtocol]:
+    """The protocol with its two ceilings, in bytes and seconds."""
+    return type("Protocol", (BoundedProtocol,), {"max_head_bytes": max_head_bytes, "head_seconds": head_seconds})

@@ -1,0 +1,97 @@
+"""A SCIM request after the checks that all of them share: credential, directory, base URL, media type."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import grpc
+from directorysync.v1.directory_ingest_pb2 import IngestContext, ResourceType
+from directorysync.v1.errors_pb2 import ErrorReason
+
+from gateway.config import GatewayConfig
+from gateway.exchange import Exchange
+from gateway.problems import http_problem, problem
+from gateway.scim.auth import bearer_token
+from gateway.scim.codec import answer_media_type, check_content, read_text
+from gateway.scim.queries import Query, parse_query
+from gateway.upstream import Caller, Upstream
+
+_Q = TypeVar("_Q")
+_R = TypeVar("_R")
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
+
+
+@dataclass(slots=True)
+class ScimRequest:
+    """What a handler needs: where, what, by whom, and how to answer."""
+
+    exchange: Exchange
+    upstream: Upstream
+    config: GatewayConfig
+    caller: Caller
+    context: IngestContext
+    media_type: bytes
+    resource_type: ResourceType.ValueType
+    id: str
+
+    def query(self) -> Query:
+        """The parameters of the URL. Raises 400."""
+        return parse_query(self.exchange.scope.get("query_string", b""))
+
+    async def text(self) -> str:
+        """The body. Raises 400, 408, 413, 415."""
+        check_content(self.exchange.headers)
+        return await read_text(self.exchange, self.config.max_body_bytes, self.config.body_seconds)
+
+    async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[_Q, _R], message: _Q) -> _R:
+        """Call the service in the caller's name. Raises Problem."""
+        return await self.upstream.call(method, message, self.caller)
+
+
+def accept_request(
+    exchange: Exchange,
+    upstream: Upstream,
+    config: GatewayConfig,
+    resource_type: ResourceType.ValueType,
+    resource_id: str,
+) -> ScimRequest:
+    """Check what every SCIM request must have. Raises 400, 401, 406."""
+    token = bearer_token(exchange.headers.get(b"authorization"))
+    if exchange.directory is None:
+        # No directory has such a key; it is refused as any unknown one is.
+        raise problem(ErrorReason.ERROR_REASON_CREDENTIALS_INVALID, "The bearer token is not valid here.")
+    # DELETE answers without a body, so any Accept suits it.
+    accept = None if exchange.method == "DELETE" else exchange.headers.get(b"accept")
+    base_url = f"{origin(exchange, config)}/scim/v2/{exchange.directory}"
+    return ScimRequest(
+        exchange=exchange,
+        upstream=upstream,
+        config=config,
+        caller=Caller(token, exchange.request_id),
+        context=IngestContext(directory=exchange.directory, base_url=base_url),
+        media_type=answer_media_type(accept),
+        resource_type=resource_type,
+        id=resource_id,
+    )
+
+
+def origin(exchange: Exchange, config: GatewayConfig) -> str:
+    """The base as the client sees it: `public_url`, else the proxy's word if trusted, else Host. Raises 400."""
+    if config.public_url is not None:
+        return config.public_url
+    headers = exchange.headers
+    scheme: str = exchange.scope.get("scheme", "http")
+    host = headers.get(b"host", b"")
+    if config.trust_forwarded:
+        host = _first(headers.get(b"x-forwarded-host", b"")) or host
+        if _first(headers.get(b"x-forwarded-proto", b"")).lower() in {b"http", b"https"}:
+            scheme = _first(headers[b"x-forwarded-proto"]).lower().decode()
+    name = host.decode("latin-1")
+    if _HOST.fullmatch(name) is None:
+        raise http_problem(400, "The Host header names no host.")
+    return f"{scheme}://{name}"
+
+
+def _first(value: bytes) -> bytes:
+    return value.partition(b",")[0].strip()
