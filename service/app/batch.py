@@ -68,7 +68,7 @@ async def run_batch(connection: Connection, batch: Batch, clock: Clock, new_ids:
         await batches.write(connection, writes, batch.events, [encode(event) for event in batch.events], at)
 
 
-def _record(
+def _record(  # noqa: PLR0917 (all there is to know of one decided command)
     batch: Batch, state: State, pending: Pending, decision: Decision, at: datetime, new_ids: IdSource
 ) -> Outcome:
     """Number what the command changed behind what the batch numbered before it."""

@@ -21,17 +21,9 @@ from service.domain.commands import Command
 from service.domain.decision import Outcome
 from service.domain.errors import DrainingError, OverloadedError, StorageUnavailableError
 from service.storage import batches, events
-from service.storage.database import Connection
+from service.storage.database import BROKEN, Connection
 from service.telemetry import Telemetry
 
-# Errors after which the connection is of no use; asyncpg raises the last two for broken protocol states.
-BROKEN = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-)
 _ATTEMPTS = 3
 
 

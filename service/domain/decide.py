@@ -53,7 +53,7 @@ def guess_needs(directory_id: str, command: Command, needs: Needs) -> None:
     if isinstance(command, ReplaceGroup) and command.decoded.members is not None:
         needs.all_members.add((directory_id, command.id))
     if isinstance(command, PatchGroup):
-        named = decide_groups.named_members(command.plan.member_operations)
+        named = command.plan.named
         needs.refs.update((directory_id, member_id) for member_id in named)
         if command.plan.needs_all:
             needs.all_members.add((directory_id, command.id))

@@ -3,7 +3,7 @@
 Members are rows: a command on one member looks at that member, never at the whole group.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from service.domain.user import previous_attributes
 from service.scim.dialects import dialect_for
 from service.scim.documents import Diagnostic, MemberRef, merge_put
 from service.scim.errors import Uniqueness
-from service.scim.members import AddMembers, MemberOp, RemoveMembers, ReplaceMembers, apply_members
+from service.scim.members import MemberOp, ReplaceMembers, apply_members
 from service.scim.patch import apply_patch
 from service.scim.schema import GROUP
 
@@ -80,7 +80,7 @@ def patch_group(view: View, command: PatchGroup, now: datetime) -> Decision:
     if command.plan.needs_all:
         current = view.all_members(group.id)
     else:
-        current = view.members(group.id, named_members(operations))
+        current = view.members(group.id, command.plan.named)
     delta = _member_delta(view, group.id, current, operations, now)
     return _update(view, Outcome(group, changed=False, diagnostics=diagnostics), group, document, delta, now)
 
@@ -91,17 +91,6 @@ def delete_group(view: View, command: DeleteGroup, now: datetime) -> Decision:
     group = _existing(view, command.id, command.if_match)
     writes = Writes(gone_groups={(view.directory_id, group.id)})
     return Decision(Outcome(group, changed=True), [Change(ChangeType.GROUP_DELETED, group)], writes)
-
-
-def named_members(operations: Iterable[MemberOp]) -> set[str]:
-    """Ids that operations name one by one."""
-    named: set[str] = set()
-    for operation in operations:
-        if isinstance(operation, AddMembers | ReplaceMembers):
-            named.update(ref.value for ref in operation.refs)
-        elif isinstance(operation, RemoveMembers):
-            named.update(operation.values)
-    return named
 
 
 def _existing(view: View, group_id: str, if_match: Sequence[str]) -> Group:
@@ -135,7 +124,7 @@ def _member_delta(
 ) -> Delta:
     if not operations:
         return Delta()
-    as_refs = {member.member_id: MemberRef(member.member_id, None, member.name) for member in current.values()}
+    as_refs = {member.member_id: MemberRef(member.member_id, member.type, member.name) for member in current.values()}
     added, removed = apply_members(as_refs, operations)
     gone = [_named(view, current[member_id]) for member_id in removed]
     return Delta(_resolve(view, group_id, tuple(added), now), gone)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from service.domain.user import text
 from service.scim.keys import group_key
+
+MemberType = Literal["User", "Group"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Member:
 
     group_id: str
     member_id: str
-    type: str
+    type: MemberType
     name: str
     created_at: datetime
 

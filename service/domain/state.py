@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.domain.directory import DirectoryState
-from service.domain.group import Group, Member
+from service.domain.group import Group, Member, MemberType
 from service.domain.user import User
 
 Key = tuple[str, str]
@@ -54,7 +54,7 @@ class Ref:
     """Something that can be a member: `type` is `User` or `Group`, `name` its userName or displayName."""
 
     id: str
-    type: str
+    type: MemberType
     name: str
 
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from directorysync.v1 import events_pb2, resources_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from directorysync.v1 import events_pb2, resources_pb2
 from service.domain.change import Event, GroupMember
 from service.domain.directory import Directory, DirectoryState, DirectoryToken, Organization
 from service.domain.group import Group

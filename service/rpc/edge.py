@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from service.domain.caller import Caller, Scope
 from service.domain.errors import CredentialsInvalidError, DrainingError, StorageUnavailableError
 from service.rpc.status import Failure, failure_of, internal
+from service.storage.database import BROKEN
 from service.telemetry import Telemetry
 
 

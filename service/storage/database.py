@@ -10,6 +10,15 @@ import asyncpg
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
+# Errors after which the connection is of no use; asyncpg raises two of them for broken protocol states.
+BROKEN = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+
 # A stuck statement must not hold a head row for long; the client has given up by then.
 _SETTINGS = {
     "application_name": "directorysync",
@@ -22,7 +31,7 @@ _SETTINGS = {
 
 async def connect(database_url: str, **settings: str) -> Connection:
     """One connection with the service's settings."""
-    connection: Any = await asyncpg.connect(database_url, server_settings={**_SETTINGS, **settings}, timeout=10)
+    connection: Connection = await asyncpg.connect(database_url, server_settings={**_SETTINGS, **settings}, timeout=10)
     return connection
 
 

@@ -1,0 +1,156 @@
+"""A provider's writes and single reads: text in, resource out. What they mean is decided in service.domain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from service.app.clock import IdSource
+from service.app.commit import Committer
+from service.domain import commands, ids
+from service.domain.caller import not_found
+from service.domain.decision import Outcome
+from service.domain.directory import Directory
+from service.domain.group import Group
+from service.domain.user import User
+from service.scim.documents import decode
+from service.scim.errors import InvalidSyntax, TooLarge
+from service.scim.member_refs import MemberRef
+from service.scim.members import split_members
+from service.scim.messages import parse_patch
+from service.scim.projection import Projection
+from service.scim.rendering import GroupRef
+from service.scim.schema import GROUP, USER, ResourceType
+from service.storage import resources
+from service.storage.database import Pool
+
+MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A resource with what its projection asks for. `groups` and `members` are None when they were not wanted."""
+
+    entity: User | Group
+    groups: Sequence[GroupRef] | None = None
+    members: Sequence[MemberRef] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The answer to a write. `loaded` is None when a document would cost more than the write did (DESIGN section 5)."""
+
+    outcome: Outcome
+    loaded: Loaded | None
+
+
+def parse_json(text: str) -> object:
+    """Decoded JSON, or InvalidSyntax, or TooLarge."""
+    if len(text) > MAX_DOCUMENT_BYTES:
+        raise TooLarge(f"the body is larger than {MAX_DOCUMENT_BYTES} bytes")
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise InvalidSyntax("the body is not JSON") from error
+
+
+class Ingest:
+    """Commands and reads on one resource of one directory."""
+
+    def __init__(self, pool: Pool, committer: Committer, new_ids: IdSource) -> None:
+        self._pool = pool
+        self._committer = committer
+        self._ids = new_ids
+
+    async def create(
+        self, directory: Directory, kind: ResourceType, text: str, projection: Projection, request_id: str
+    ) -> Written:
+        """POST."""
+        decoded = decode(parse_json(text), kind)
+        command: commands.Command
+        if kind is USER:
+            command = commands.CreateUser(self._ids.new(ids.USER), decoded)
+        else:
+            command = commands.CreateGroup(self._ids.new(ids.GROUP), decoded)
+        outcome = await self._submit(directory, command, text, request_id)
+        return Written(outcome, await self._complete(outcome, projection, fresh=True))
+
+    async def replace(
+        self,
+        directory: Directory,
+        kind: ResourceType,
+        resource_id: str,
+        *,
+        text: str,
+        if_match: Sequence[str],
+        projection: Projection,
+        request_id: str,
+    ) -> Written:
+        """PUT."""
+        decoded = decode(parse_json(text), kind)
+        make = commands.ReplaceUser if kind is USER else commands.ReplaceGroup
+        outcome = await self._submit(directory, make(resource_id, decoded, if_match), text, request_id)
+        return Written(outcome, await self._complete(outcome, projection))
+
+    async def patch(
+        self,
+        directory: Directory,
+        kind: ResourceType,
+        resource_id: str,
+        *,
+        text: str,
+        if_match: Sequence[str],
+        projection: Projection,
+        request_id: str,
+        document_wanted: bool,
+    ) -> Written:
+        """PATCH. `document_wanted`: the client named attributes, so it gets a document whatever that costs."""
+        operations = parse_patch(parse_json(text))
+        command: commands.Command
+        touches_members = False
+        if kind is USER:
+            command = commands.PatchUser(resource_id, operations, if_match)
+        else:
+            plan = split_members(operations, GROUP)
+            touches_members = bool(plan.member_operations)
+            command = commands.PatchGroup(resource_id, plan, if_match)
+        outcome = await self._submit(directory, command, text, request_id)
+        if touches_members and not document_wanted:
+            return Written(outcome, None)
+        return Written(outcome, await self._complete(outcome, projection))
+
+    async def delete(
+        self, directory: Directory, kind: ResourceType, resource_id: str, if_match: Sequence[str], request_id: str
+    ) -> Outcome:
+        """DELETE."""
+        make = commands.DeleteUser if kind is USER else commands.DeleteGroup
+        return await self._submit(directory, make(resource_id, if_match), "", request_id)
+
+    async def get(self, directory: Directory, kind: ResourceType, resource_id: str, projection: Projection) -> Loaded:
+        """GET of one resource."""
+        read = resources.user if kind is USER else resources.group
+        entity = await read(self._pool, directory.id, resource_id)
+        if entity is None:
+            raise not_found(kind.name, resource_id)
+        return await self._load(entity, projection)
+
+    async def _submit(self, directory: Directory, command: commands.Command, text: str, request_id: str) -> Outcome:
+        return await self._committer.submit(directory.id, command, request_id=request_id, size=len(text))
+
+    async def _complete(self, outcome: Outcome, projection: Projection, *, fresh: bool = False) -> Loaded:
+        """The written resource as it is answered, reading only what the command did not know."""
+        if outcome.members is not None:
+            members = [MemberRef(member.member_id, member.type, member.name) for member in outcome.members]
+            return Loaded(outcome.entity, members=members if projection.wants("members") else None)
+        if fresh:
+            return Loaded(outcome.entity, groups=[] if projection.wants("groups") else None)
+        return await self._load(outcome.entity, projection)
+
+    async def _load(self, entity: User | Group, projection: Projection) -> Loaded:
+        if isinstance(entity, User):
+            wanted = projection.wants("groups")
+            groups = await resources.groups_of(self._pool, entity.directory_id, entity.id) if wanted else None
+            return Loaded(entity, groups=groups)
+        wanted = projection.wants("members")
+        members = await resources.members_of(self._pool, entity.directory_id, entity.id) if wanted else None
+        return Loaded(entity, members=members)

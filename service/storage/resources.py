@@ -1,0 +1,35 @@
+"""Reads of one SCIM resource with what belongs to it."""
+
+from service.domain.group import Group
+from service.domain.user import User
+from service.scim.member_refs import MemberRef
+from service.scim.rendering import GroupRef
+from service.storage.database import Pool
+from service.storage.queries import load_queries
+from service.storage.rows import group_from_row, user_from_row
+
+SQL = load_queries("resources")
+
+
+async def user(pool: Pool, directory_id: str, user_id: str) -> User | None:
+    """By id; None when there is none."""
+    row = await pool.fetchrow(SQL["user"], directory_id, user_id)
+    return None if row is None else user_from_row(row)
+
+
+async def group(pool: Pool, directory_id: str, group_id: str) -> Group | None:
+    """By id; None when there is none."""
+    row = await pool.fetchrow(SQL["group"], directory_id, group_id)
+    return None if row is None else group_from_row(row)
+
+
+async def groups_of(pool: Pool, directory_id: str, member_id: str) -> list[GroupRef]:
+    """The groups that a user is directly in, oldest first."""
+    rows = await pool.fetch(SQL["user_groups"], directory_id, member_id)
+    return [GroupRef(row["id"], row["display_name"]) for row in rows]
+
+
+async def members_of(pool: Pool, directory_id: str, group_id: str) -> list[MemberRef]:
+    """Everyone in a group."""
+    rows = await pool.fetch(SQL["members"], directory_id, group_id)
+    return [MemberRef(row["member_id"], row["member_type"], row["name"]) for row in rows]

@@ -1,0 +1,23 @@
+-- name: user
+-- One user of a directory.
+SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
+  FROM directory_user u WHERE u.directory_id = $1 AND u.id = $2
+
+-- name: group
+-- One group of a directory.
+SELECT g.directory_id, g.organization_id, g.id, g.document::text AS document, g.idp_id, g.version, g.created_at, g.updated_at
+  FROM directory_group g WHERE g.directory_id = $1 AND g.id = $2
+
+-- name: user_groups
+-- Groups that a user, or a group, is a direct member of.
+SELECT g.id, g.display_name
+  FROM membership m JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.group_id
+ WHERE m.directory_id = $1 AND m.member_id = $2 ORDER BY g.id
+
+-- name: members
+-- Members of a group with their names.
+SELECT m.member_id, m.member_type, coalesce(u.user_name, g.display_name) AS name
+  FROM membership m
+  LEFT JOIN directory_user u ON u.directory_id = m.directory_id AND u.id = m.member_id
+  LEFT JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.member_id
+ WHERE m.directory_id = $1 AND m.group_id = $2 ORDER BY m.member_id
