@@ -77,10 +77,8 @@ def patch_group(view: View, command: PatchGroup, now: datetime) -> Decision:
         document = {key: value for key, value in patched.document.items() if key != "id"}
         diagnostics = patched.diagnostics
     operations = command.plan.member_operations
-    if command.plan.needs_all:
-        current = view.all_members(group.id)
-    else:
-        current = view.members(group.id, command.plan.named)
+    plan = command.plan
+    current = view.all_members(group.id) if plan.needs_all else view.members(group.id, plan.named)
     delta = _member_delta(view, group.id, current, operations, now)
     return _update(view, Outcome(group, changed=False, diagnostics=diagnostics), group, document, delta, now)
 
