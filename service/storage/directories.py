@@ -1,0 +1,104 @@
+"""The table `directory`, and what is removed with a row of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.caller import Caller
+from service.domain.directory import Directory
+from service.storage.database import Connection, Pool
+from service.storage.queries import load_queries
+from service.storage.rows import directory_from_row
+
+SQL = load_queries("directories")
+ORGANIZATION_CONSTRAINT = "directory_organization_id_fkey"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySummary:
+    """A directory with the number of its newest event; counts are 0 where they were not asked for."""
+
+    directory: Directory
+    sequence: int
+    users: int = 0
+    groups: int = 0
+
+
+async def insert(connection: Connection, value: Directory) -> None:
+    """Store a new directory; asyncpg.ForeignKeyViolationError when its organization does not exist."""
+    await connection.execute(
+        SQL["insert"], value.id, value.organization_id, value.name, value.provider, value.scim_key, value.created_at
+    )
+
+
+async def resolve(pool: Pool, names: Sequence[str]) -> dict[str, Directory]:
+    """Those found, under the id or the SCIM key they were asked for by."""
+    found: dict[str, Directory] = {}
+    for row in await pool.fetch(SQL["resolve"], names):
+        value = directory_from_row(row)
+        found[value.id] = found[value.scim_key] = value
+    return found
+
+
+async def with_counts(pool: Pool, directory_id: str) -> DirectorySummary | None:
+    """One directory and how much is in it."""
+    row = await pool.fetchrow(SQL["with_counts"], directory_id)
+    if row is None:
+        return None
+    return DirectorySummary(directory_from_row(row), row["seq"], row["users"], row["groups"])
+
+
+async def page(pool: Pool, caller: Caller, after: str, limit: int, organization_id: str) -> list[DirectorySummary]:
+    """At most `limit` behind the id within the caller's bounds; an empty organization is any."""
+    bounds = list(caller.directory_ids) or None, list(caller.organization_ids) or None
+    if organization_id:
+        rows = await pool.fetch(SQL["page_of_organization"], after, limit, *bounds, organization_id)
+    else:
+        rows = await pool.fetch(SQL["page"], after, limit, *bounds)
+    return [DirectorySummary(directory_from_row(row), row["seq"]) for row in rows]
+
+
+async def of_organizations(pool: Pool, organization_ids: Sequence[str]) -> list[str]:
+    """Ids of their directories."""
+    return [row["id"] for row in await pool.fetch(SQL["of_organizations"], organization_ids)]
+
+
+async def lock(connection: Connection, directory_id: str) -> tuple[Directory, datetime | None] | None:
+    """Hold its settings until the transaction ends: the directory, and when its provider first reached it."""
+    row = await connection.fetchrow(SQL["lock"], directory_id)
+    return None if row is None else (directory_from_row(row), row["linked_at"])
+
+
+async def update(connection: Connection, value: Directory) -> None:
+    """Store name, provider and state."""
+    await connection.execute(SQL["update"], value.id, value.name, value.provider, value.state.value, value.updated_at)
+
+
+async def link(connection: Connection, directory_id: str, at: datetime) -> Directory | None:
+    """Unlinked becomes linked; None when it was not unlinked."""
+    row = await connection.fetchrow(SQL["link"], directory_id, at)
+    return None if row is None else directory_from_row(row)
+
+
+async def bury(connection: Connection, directory_id: str, at: datetime) -> Directory | None:
+    """Mark it as deleted; None when there is nothing to delete."""
+    row = await connection.fetchrow(SQL["bury"], directory_id, at)
+    return None if row is None else directory_from_row(row)
+
+
+async def unpurged(pool: Pool) -> list[str]:
+    """Ids of deleted directories of which something is left."""
+    return [row["id"] for row in await pool.fetch(SQL["unpurged"])]
+
+
+async def purge(pool: Pool, directory_id: str, chunk: int) -> None:
+    """Remove memberships, users and groups, `chunk` rows a transaction. May be stopped and started again."""
+    for statement in ("purge_memberships", "purge_users", "purge_groups"):
+        # An answer "DELETE 17" names the number of rows.
+        while int((await pool.execute(SQL[statement], directory_id, chunk)).rpartition(" ")[2]) >= chunk:
+            pass
+
+
+async def known(pool: Pool, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that exist."""
+    return {row["id"] for row in await pool.fetch(SQL["known"], ids)}

@@ -1,0 +1,93 @@
+-- name: insert
+-- A new directory, not yet reached by its provider.
+INSERT INTO directory (id, organization_id, name, provider, state, scim_key, created_at, updated_at)
+VALUES ($1, $2, $3, $4, 'unlinked', $5, $6, $6)
+
+-- name: resolve
+-- Directories that are not deleted, by id or by the key of their SCIM base URL.
+SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at
+  FROM directory d WHERE d.id = ANY ($1::text[]) AND d.state <> 'deleted'
+UNION ALL
+SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at
+  FROM directory d WHERE d.scim_key = ANY ($1::text[]) AND d.state <> 'deleted'
+
+-- name: with_counts
+-- One directory with the number of its newest event and how many users and groups it has.
+SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at, h.seq,
+       (SELECT count(*) FROM directory_user u WHERE u.directory_id = d.id) AS users,
+       (SELECT count(*) FROM directory_group g WHERE g.directory_id = d.id) AS groups
+  FROM directory d JOIN head h ON h.directory_id = d.id
+ WHERE d.id = $1 AND d.state <> 'deleted'
+
+-- name: page
+-- Directories behind an id within the bounds ($3: directories, $4: organizations; NULL is no bound), oldest first.
+SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at, h.seq
+  FROM directory d JOIN head h ON h.directory_id = d.id
+ WHERE d.id > $1 AND d.state <> 'deleted' AND ($3::text[] IS NULL OR d.id = ANY ($3))
+   AND ($4::text[] IS NULL OR d.organization_id = ANY ($4))
+ ORDER BY d.id LIMIT $2
+
+-- name: page_of_organization
+-- As page, of one organization.
+SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at, h.seq
+  FROM directory d JOIN head h ON h.directory_id = d.id
+ WHERE d.organization_id = $5 AND d.id > $1 AND d.state <> 'deleted' AND ($3::text[] IS NULL OR d.id = ANY ($3))
+   AND ($4::text[] IS NULL OR d.organization_id = ANY ($4))
+ ORDER BY d.id LIMIT $2
+
+-- name: of_organizations
+-- Ids of the directories of these organizations.
+SELECT d.id FROM directory d WHERE d.organization_id = ANY ($1::text[]) AND d.state <> 'deleted'
+
+-- name: lock
+-- Holds the settings of a directory; lock its head after it, never before.
+SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at,
+       d.linked_at
+  FROM directory d WHERE d.id = $1 AND d.state <> 'deleted' FOR NO KEY UPDATE
+
+-- name: update
+-- New settings.
+UPDATE directory d SET name = $2, provider = $3, state = $4, updated_at = $5 WHERE d.id = $1
+
+-- name: link
+-- The first contact of its provider; no row when somebody was faster or the directory is not waiting for it.
+UPDATE directory d SET state = 'linked', linked_at = $2, updated_at = $2
+ WHERE d.id = $1 AND d.state = 'unlinked'
+RETURNING d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at
+
+-- name: bury
+-- Marks a directory as deleted; no row when it is already.
+UPDATE directory d SET state = 'deleted', deleted_at = $2, updated_at = $2
+ WHERE d.id = $1 AND d.state <> 'deleted'
+RETURNING d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at
+
+-- name: unpurged
+-- Deleted directories of which something is left, because the process that deleted them was stopped.
+SELECT d.id FROM directory d
+ WHERE d.state = 'deleted'
+   AND (EXISTS (SELECT FROM directory_user u WHERE u.directory_id = d.id)
+     OR EXISTS (SELECT FROM directory_group g WHERE g.directory_id = d.id)
+     OR EXISTS (SELECT FROM membership m WHERE m.directory_id = d.id))
+
+-- name: purge_memberships
+-- Some memberships of a deleted directory, in the order of the key.
+DELETE FROM membership m USING (
+  SELECT p.group_id, p.member_id FROM membership p WHERE p.directory_id = $1
+   ORDER BY p.group_id, p.member_id LIMIT $2) AS s
+ WHERE m.directory_id = $1 AND m.group_id = s.group_id AND m.member_id = s.member_id
+
+-- name: purge_users
+-- Some users of a deleted directory.
+DELETE FROM directory_user u USING (
+  SELECT p.id FROM directory_user p WHERE p.directory_id = $1 ORDER BY p.id LIMIT $2) AS s
+ WHERE u.directory_id = $1 AND u.id = s.id
+
+-- name: purge_groups
+-- Some groups of a deleted directory.
+DELETE FROM directory_group g USING (
+  SELECT p.id FROM directory_group p WHERE p.directory_id = $1 ORDER BY p.id LIMIT $2) AS s
+ WHERE g.directory_id = $1 AND g.id = s.id
+
+-- name: known
+-- Which of these directories exist.
+SELECT d.id FROM directory d WHERE d.id = ANY ($1::text[]) AND d.state <> 'deleted'
