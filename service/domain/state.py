@@ -96,23 +96,28 @@ class State:
         self._refs: dict[Key, Ref | None] = {}
         self._members: dict[MemberKey, Member | None] = {}
         self._all_members: dict[Key, dict[str, Member]] = {}
+        # What the batch did so far: rows that are loaded later are as they were before it.
+        self._gone: set[Key] = set()
+        self._written_groups: set[Key] = set()
 
     def know_nothing_else(self, needs: Needs) -> None:
         """What was asked for and is not set by then does not exist."""
-        for key in needs.user_ids:
-            self._users.setdefault(key, None)
-        for key in needs.user_keys:
-            self._user_keys.setdefault(key, None)
-        for key in needs.group_ids:
-            self._groups.setdefault(key, None)
-        for key in needs.group_keys:
-            self._group_keys.setdefault(key, frozenset())
-        for key in needs.refs:
-            self._refs.setdefault(key, None)
+        for user_id in needs.user_ids:
+            self._users.setdefault(user_id, None)
+        for user_key in needs.user_keys:
+            self._user_keys.setdefault(user_key, None)
+        for group_id in needs.group_ids:
+            self._groups.setdefault(group_id, None)
+        for owner, name_key in needs.group_keys:
+            if (owner, name_key) not in self._group_keys:
+                self.know_group_key(owner, name_key, frozenset())
+        for ref in needs.refs:
+            self._refs.setdefault(ref, None)
         for member in needs.members:
             self._members.setdefault(member, None)
-        for key in needs.all_members:
-            self._all_members.setdefault(key, {})
+        for owner, within in needs.all_members:
+            if (owner, within) not in self._all_members:
+                self.know_all_members(owner, within, {})
 
     def know_user(self, user: User) -> None:
         """A loaded user; what the batch already changed stands."""
@@ -128,7 +133,12 @@ class State:
 
     def know_group_key(self, directory_id: str, key: str, group_ids: frozenset[str]) -> None:
         """Which groups bear this name."""
-        self._group_keys.setdefault((directory_id, key), group_ids)
+        bearers = {group_id for group_id in group_ids if (directory_id, group_id) not in self._written_groups}
+        for written in self._written_groups:
+            group = self._groups[written]
+            if group is not None and written[0] == directory_id and group.key == key:
+                bearers.add(group.id)
+        self._group_keys.setdefault((directory_id, key), frozenset(bearers))
 
     def know_ref(self, directory_id: str, ref: Ref) -> None:
         """Something that can be a member."""
@@ -136,11 +146,18 @@ class State:
 
     def know_member(self, directory_id: str, member: Member) -> None:
         """One loaded membership."""
-        self._members.setdefault((directory_id, member.group_id, member.member_id), member)
+        if self._gone.isdisjoint({(directory_id, member.group_id), (directory_id, member.member_id)}):
+            self._members.setdefault((directory_id, member.group_id, member.member_id), member)
 
-    def know_all_members(self, directory_id: str, group_id: str, members: dict[str, Member]) -> None:
+    def know_all_members(self, directory_id: str, group_id: str, members: Mapping[str, Member]) -> None:
         """All memberships of a group."""
-        self._all_members.setdefault((directory_id, group_id), members)
+        current = {key: member for key, member in members.items() if (directory_id, key) not in self._gone}
+        for (owner, within, member_id), member in self._members.items():
+            if (owner, within) == (directory_id, group_id):
+                current.pop(member_id, None)
+                if member is not None:
+                    current[member_id] = member
+        self._all_members.setdefault((directory_id, group_id), current)
 
     def view(self, directory_id: str) -> "View":
         """The state as one directory's commands see it."""
@@ -160,6 +177,7 @@ class State:
             if earlier is not None:
                 self._rename(directory_id, earlier, without=True)
             self._groups[key] = group
+            self._written_groups.add(key)
             self._rename(directory_id, group, without=False)
             self._refs[key] = Ref(group.id, "Group", group.name)
         for (_, group_id, member_id), member in writes.members.items():
@@ -180,6 +198,7 @@ class State:
             if lost is not None:
                 self._rename(directory_id, lost, without=True)
             self._groups[key] = None
+            self._written_groups.add(key)
             self._all_members[key] = {}
             self._forget(key)
 
@@ -191,6 +210,7 @@ class State:
 
     def _forget(self, key: Key) -> None:
         directory_id, gone = key
+        self._gone.add(key)
         self._refs[key] = None
         for member_key in self._members:
             if member_key[0] == directory_id and gone in member_key[1:]:

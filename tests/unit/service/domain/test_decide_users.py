@@ -1,0 +1,149 @@
+"""Commands on users: what they change, announce and refuse."""
+
+from typing import Any
+
+import pytest
+
+from service.domain.change import ChangeType
+from service.domain.commands import CreateUser, DeleteUser, PatchUser, ReplaceUser
+from service.domain.directory import DirectoryState
+from service.domain.errors import DirectoryDisabledError, NotFoundError, VersionMismatchError
+from service.scim.documents import decode
+from service.scim.errors import Mutability, Uniqueness
+from service.scim.messages import parse_patch
+from service.scim.schema import USER
+from tests.support.state import World, user
+
+
+def create(user_id: str, **body: Any) -> CreateUser:
+    return CreateUser(user_id, decode(body, USER))
+
+
+def patch(user_id: str, *operations: dict[str, Any], if_match: tuple[str, ...] = ()) -> PatchUser:
+    return PatchUser(user_id, parse_patch({"Operations": list(operations)}), if_match)
+
+
+def test_create_announces_the_user_as_it_is_stored() -> None:
+    decision = World().decide(create("u1", userName="Ada@X.org", active="True"))
+    (change,) = decision.changes
+    assert change.type is ChangeType.USER_CREATED
+    assert change.entity.document == {"userName": "Ada@X.org", "active": True}
+    assert decision.outcome.entity.version == 1
+
+
+def test_a_user_name_is_taken_whatever_its_case() -> None:
+    world = World([user("u1", "ada@x.org")])
+    with pytest.raises(Uniqueness):
+        world.decide(create("u2", userName="ADA@X.ORG"))
+
+
+def test_an_inactive_user_still_holds_its_name() -> None:
+    world = World([user("u1", "ada@x.org", active=False)])
+    with pytest.raises(Uniqueness):
+        world.decide(create("u2", userName="ada@x.org"))
+
+
+def test_two_creates_of_one_batch_do_not_both_get_the_name() -> None:
+    world = World()
+    world.decide(create("u1", userName="ada"))
+    with pytest.raises(Uniqueness):
+        world.decide(create("u2", userName="Ada"))
+
+
+def test_a_name_set_free_in_the_batch_can_be_taken_in_it() -> None:
+    world = World([user("u1", "ada"), user("u2", "bob")])
+    world.decide(patch("u1", {"op": "replace", "path": "userName", "value": "eve"}))
+    world.decide(create("u3", userName="ada"))
+    world.decide(DeleteUser("u2"))
+    assert world.decide(create("u4", userName="bob")).outcome.changed
+
+
+def test_nothing_for_nothing() -> None:
+    world = World([user("u1", "ada", displayName="Ada")])
+    decision = world.decide(patch("u1", {"op": "Replace", "path": "displayName", "value": "Ada"}))
+    assert decision.changes == ()
+    assert not decision.writes
+    assert decision.outcome.changed is False
+    assert decision.outcome.entity.version == 1
+
+
+def test_true_is_not_one() -> None:
+    world = World([user("u1", "ada", flag=1)])
+    assert world.decide(patch("u1", {"op": "replace", "path": "flag", "value": True})).outcome.changed
+
+
+def test_update_tells_the_old_values_of_what_changed_and_nothing_else() -> None:
+    world = World([user("u1", "ada", title="Eng", name={"givenName": "Ada"})])
+    decision = world.decide(
+        patch(
+            "u1",
+            {"op": "replace", "path": "title", "value": "Boss"},
+            {"op": "replace", "path": "active", "value": "False"},
+        )
+    )
+    (change,) = decision.changes
+    assert change.type is ChangeType.USER_UPDATED
+    assert change.previous == {
+        "job_title": "Eng",
+        "state": "active",
+        "raw_attributes": {"title": "Eng", "active": True},
+    }
+    assert decision.outcome.entity.version == 2
+
+
+def test_a_new_attribute_was_null_before() -> None:
+    decision = World([user("u1", "ada")]).decide(patch("u1", {"op": "add", "path": "title", "value": "Eng"}))
+    assert decision.changes[0].previous == {"job_title": None, "raw_attributes": {"title": None}}
+
+
+def test_put_keeps_active_when_the_body_is_silent() -> None:
+    world = World([user("u1", "ada", active=False, title="x")])
+    decision = world.decide(ReplaceUser("u1", decode({"userName": "ada"}, USER)))
+    assert decision.outcome.entity.document == {"userName": "ada", "active": False}
+
+
+def test_rename_to_a_taken_name_is_refused() -> None:
+    world = World([user("u1", "ada"), user("u2", "bob")])
+    with pytest.raises(Uniqueness):
+        world.decide(patch("u1", {"op": "replace", "path": "userName", "value": "Bob"}))
+
+
+def test_changing_only_the_case_of_its_own_name_is_no_conflict() -> None:
+    world = World([user("u1", "ada")])
+    assert world.decide(patch("u1", {"op": "replace", "path": "userName", "value": "ADA"})).outcome.changed
+
+
+def test_delete_announces_the_user_as_it_was() -> None:
+    decision = World([user("u1", "ada")]).decide(DeleteUser("u1"))
+    assert [change.type for change in decision.changes] == [ChangeType.USER_DELETED]
+    assert decision.changes[0].entity.user_name == "ada"
+
+
+@pytest.mark.parametrize("command", [DeleteUser("nobody"), patch("nobody", {"op": "remove", "path": "title"})])
+def test_only_post_creates(command: Any) -> None:
+    with pytest.raises(NotFoundError):
+        World().decide(command)
+
+
+@pytest.mark.parametrize("tag", ['W/"1"', '"1"', "*"])
+def test_if_match_with_the_current_version(tag: str) -> None:
+    world = World([user("u1", "ada")])
+    assert world.decide(patch("u1", {"op": "add", "path": "title", "value": "x"}, if_match=(tag,))).outcome.changed
+
+
+def test_if_match_with_another_version_changes_nothing() -> None:
+    world = World([user("u1", "ada")])
+    with pytest.raises(VersionMismatchError) as caught:
+        world.decide(patch("u1", {"op": "add", "path": "title", "value": "x"}, if_match=('W/"7"',)))
+    assert caught.value.metadata == {"current": 'W/"1"'}
+
+
+@pytest.mark.parametrize("state", [DirectoryState.DISABLED, DirectoryState.DELETED])
+def test_a_directory_that_is_off_takes_no_writes(state: DirectoryState) -> None:
+    with pytest.raises(DirectoryDisabledError):
+        World(state=state).decide(create("u1", userName="ada"))
+
+
+def test_the_user_name_cannot_be_removed() -> None:
+    with pytest.raises(Mutability):
+        World([user("u1", "ada")]).decide(patch("u1", {"op": "remove", "path": "userName"}))
