@@ -13,7 +13,7 @@ from service.app.loading_cache import LoadingCache
 from service.domain import ids
 from service.domain.caller import Caller, not_found
 from service.domain.change import Change, ChangeType
-from service.domain.directory import Directory, DirectoryState, DirectoryToken
+from service.domain.directory import Directory, DirectoryState, DirectorySummary, DirectoryToken
 from service.domain.errors import ScopeMissingError
 from service.domain.naming import check_name, check_provider
 from service.storage import credentials as credentials_table
@@ -21,7 +21,7 @@ from service.storage import directories as table
 from service.storage import events, tokens
 from service.storage.credentials import CONNECTION_ERRORS
 from service.storage.database import Pool
-from service.storage.directories import ORGANIZATION_CONSTRAINT, DirectorySummary
+from service.storage.directories import ORGANIZATION_CONSTRAINT
 from service.storage.transaction import transaction
 from service.storage.violations import broken_constraint
 from service.telemetry import Telemetry
@@ -98,7 +98,7 @@ class Directories:
         return linked
 
     async def create(
-        self, caller: Caller, organization_id: str, name: str, provider: str, request_id: str
+        self, caller: Caller, organization_id: str, *, name: str, provider: str, request_id: str
     ) -> tuple[Directory, DirectoryToken, str]:
         """A directory with its first token and the token's secret."""
         now = self._clock.now()
@@ -153,26 +153,26 @@ class Directories:
 
     async def update(
         self, caller: Caller, directory_id: str, *, name: str | None, provider: str | None, disabled: bool | None
-    ) -> Directory:
+    ) -> DirectorySummary:
         """Change what is not None."""
         async with transaction(self._pool) as connection:
             locked = await table.lock(connection, directory_id)
             if locked is None:
                 raise not_found("Directory", directory_id)
-            before, linked_at = locked
+            before = locked.directory
             caller.require_reach("Directory", directory_id, directory_id, before.organization_id)
             after = replace(
                 before,
                 name=before.name if name is None else check_name(name),
                 provider=before.provider if provider is None else check_provider(provider),
-                state=_state(before.state, disabled, linked_at),
+                state=_state(before.state, disabled, locked.linked_at),
             )
             if after != before:
                 after = replace(after, updated_at=self._clock.now())
                 await table.update(connection, after)
                 await credentials_table.announce(connection, directory_id)
         self._forget(directory_id)
-        return after
+        return DirectorySummary(after, locked.sequence)
 
     async def delete(self, caller: Caller, directory_id: str, request_id: str) -> None:
         """One event and the end of its tokens at once; its users and groups then go in steps, whatever their number."""

@@ -40,6 +40,14 @@ class Caller:
         """Whether every directory is within reach."""
         return not self.directory_ids and not self.organization_ids
 
+    def require_unbounded(self) -> None:
+        """Raise ScopeMissingError for a credential that is bound to some organizations or directories."""
+        if not self.unbounded:
+            raise ScopeMissingError(
+                "this credential is bound to some organizations or directories; this call needs one that is not",
+                scope=Scope.ADMIN.value,
+            )
+
     def require_reach(self, resource_type: str, resource_id: str, directory_id: str, organization_id: str) -> None:
         """Raise NotFoundError for what is out of reach: a refused caller learns nothing about what exists."""
         if not self.reaches(directory_id, organization_id):

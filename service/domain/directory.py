@@ -43,6 +43,16 @@ class Directory:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectorySummary:
+    """A directory with the number of its newest event; counts are 0 where they were not asked for."""
+
+    directory: Directory
+    sequence: int
+    users: int = 0
+    groups: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DirectoryToken:
     """A token of a directory, without its secret."""
 

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from directorysync.v1 import events_pb2, resources_pb2
+from directorysync.v1 import directory_admin_pb2, events_pb2, resources_pb2
+from service.domain.api_key import ApiKey
 from service.domain.change import Event, GroupMember
-from service.domain.directory import Directory, DirectoryState, DirectoryToken, Organization
+from service.domain.directory import Directory, DirectoryState, DirectorySummary, DirectoryToken, Organization
 from service.domain.group import Group
 from service.domain.user import User, profile
 
@@ -61,6 +62,27 @@ def directory(value: Directory, *, sequence: int = 0, users: int = 0, groups: in
         update_time=timestamp(value.updated_at),
         user_count=users,
         group_count=groups,
+    )
+
+
+def summary(value: DirectorySummary) -> resources_pb2.Directory:
+    """DirectorySummary -> resources.proto."""
+    return directory(value.directory, sequence=value.sequence, users=value.users, groups=value.groups)
+
+
+def api_key(value: ApiKey) -> directory_admin_pb2.ApiKey:
+    """ApiKey -> directory_admin.proto."""
+    return directory_admin_pb2.ApiKey(
+        id=value.id,
+        name=value.name,
+        scopes=[scope.value for scope in value.scopes],
+        organization_ids=value.organization_ids,
+        directory_ids=value.directory_ids,
+        suffix=value.suffix,
+        create_time=timestamp(value.created_at),
+        expire_time=timestamp(value.expires_at),
+        last_use_time=timestamp(value.last_used_at),
+        revoke_time=timestamp(value.revoked_at),
     )
 
 

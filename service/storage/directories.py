@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain.caller import Caller
-from service.domain.directory import Directory
+from service.domain.directory import Directory, DirectorySummary
 from service.storage.database import Connection, Pool
 from service.storage.queries import load_queries
 from service.storage.rows import directory_from_row
@@ -15,13 +15,12 @@ ORGANIZATION_CONSTRAINT = "directory_organization_id_fkey"
 
 
 @dataclass(frozen=True, slots=True)
-class DirectorySummary:
-    """A directory with the number of its newest event; counts are 0 where they were not asked for."""
+class Locked:
+    """A directory whose settings are held, and when its provider first reached it."""
 
     directory: Directory
     sequence: int
-    users: int = 0
-    groups: int = 0
+    linked_at: datetime | None
 
 
 async def insert(connection: Connection, value: Directory) -> None:
@@ -63,10 +62,10 @@ async def of_organizations(pool: Pool, organization_ids: Sequence[str]) -> list[
     return [row["id"] for row in await pool.fetch(SQL["of_organizations"], organization_ids)]
 
 
-async def lock(connection: Connection, directory_id: str) -> tuple[Directory, datetime | None] | None:
-    """Hold its settings until the transaction ends: the directory, and when its provider first reached it."""
+async def lock(connection: Connection, directory_id: str) -> Locked | None:
+    """Hold its settings until the transaction ends."""
     row = await connection.fetchrow(SQL["lock"], directory_id)
-    return None if row is None else (directory_from_row(row), row["linked_at"])
+    return None if row is None else Locked(directory_from_row(row), row["seq"], row["linked_at"])
 
 
 async def update(connection: Connection, value: Directory) -> None:

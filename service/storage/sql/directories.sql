@@ -42,7 +42,7 @@ SELECT d.id FROM directory d WHERE d.organization_id = ANY ($1::text[]) AND d.st
 -- name: lock
 -- Holds the settings of a directory; lock its head after it, never before.
 SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at,
-       d.linked_at
+       d.linked_at, (SELECT h.seq FROM head h WHERE h.directory_id = d.id) AS seq
   FROM directory d WHERE d.id = $1 AND d.state <> 'deleted' FOR NO KEY UPDATE
 
 -- name: update

@@ -1,0 +1,114 @@
+"""Reads of users, groups and memberships for applications. Every statement is an index probe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.domain.caller import Caller
+from service.domain.change import GroupMember
+from service.domain.group import Group
+from service.domain.user import User
+from service.storage.database import Pool
+from service.storage.queries import load_queries
+from service.storage.rows import Row, group_from_row, group_member_from_row, user_from_row
+
+SQL = load_queries("lookups")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a user or group is, and its name."""
+
+    directory_id: str
+    organization_id: str
+    name: str
+
+
+def _users(rows: Sequence[Row]) -> list[User]:
+    return [user_from_row(row) for row in rows]
+
+
+async def user(pool: Pool, user_id: str, directory_id: str) -> User | None:
+    """By id; an empty directory is any."""
+    if directory_id:
+        row = await pool.fetchrow(SQL["user_in_directory"], directory_id, user_id)
+    else:
+        row = await pool.fetchrow(SQL["user"], user_id)
+    return None if row is None else user_from_row(row)
+
+
+async def users(pool: Pool, ids: Sequence[str], caller: Caller) -> list[User]:
+    """By id within the caller's bounds, in no order."""
+    bounds = list(caller.directory_ids) or None, list(caller.organization_ids) or None
+    return _users(await pool.fetch(SQL["users"], ids, *bounds))
+
+
+async def users_by_email(
+    pool: Pool, key: str, directory_ids: Sequence[str] | None, organization_ids: Sequence[str] | None, limit: int
+) -> list[User]:
+    """By a folded address; None is no bound."""
+    return _users(await pool.fetch(SQL["users_by_email"], key, directory_ids, organization_ids, limit))
+
+
+async def users_by_user_key(pool: Pool, key: str, directory_ids: Sequence[str] | None, limit: int) -> list[User]:
+    """By a folded userName; None is every directory."""
+    if directory_ids is None:
+        return _users(await pool.fetch(SQL["users_by_user_key_anywhere"], key, limit))
+    return _users(await pool.fetch(SQL["users_by_user_key"], key, directory_ids, limit))
+
+
+async def users_by_external_id(pool: Pool, key: str, directory_ids: Sequence[str] | None, limit: int) -> list[User]:
+    """By the provider's id; None is every directory."""
+    if directory_ids is None:
+        return _users(await pool.fetch(SQL["users_by_external_id_anywhere"], key, limit))
+    return _users(await pool.fetch(SQL["users_by_external_id"], key, directory_ids, limit))
+
+
+async def user_page(pool: Pool, directory_id: str, active: bool | None, after: str, limit: int) -> list[User]:
+    """At most `limit` users behind the id; `active` None is any."""
+    if active is None:
+        return _users(await pool.fetch(SQL["user_page"], directory_id, after, limit))
+    return _users(await pool.fetch(SQL["user_page_by_state"], directory_id, after, limit, active))
+
+
+async def group(pool: Pool, group_id: str, directory_id: str) -> Group | None:
+    """By id; an empty directory is any."""
+    if directory_id:
+        row = await pool.fetchrow(SQL["group_in_directory"], directory_id, group_id)
+    else:
+        row = await pool.fetchrow(SQL["group"], group_id)
+    return None if row is None else group_from_row(row)
+
+
+async def group_page(pool: Pool, directory_id: str, after: str, limit: int) -> list[Group]:
+    """At most `limit` groups behind the id."""
+    return [group_from_row(row) for row in await pool.fetch(SQL["group_page"], directory_id, after, limit)]
+
+
+async def place_of_group(pool: Pool, group_id: str) -> Place | None:
+    """None when there is no such group."""
+    row = await pool.fetchrow(SQL["place_of_group"], group_id)
+    return None if row is None else Place(**row)
+
+
+async def place_of_user(pool: Pool, user_id: str) -> Place | None:
+    """None when there is no such user."""
+    row = await pool.fetchrow(SQL["place_of_user"], user_id)
+    return None if row is None else Place(**row)
+
+
+async def member_page(pool: Pool, place: Place, group_id: str, after: str, limit: int) -> list[GroupMember]:
+    """At most `limit` members of the group behind the id."""
+    rows = await pool.fetch(SQL["member_page"], place.directory_id, group_id, after, limit, place.name)
+    return [group_member_from_row(row) for row in rows]
+
+
+async def user_groups_page(pool: Pool, directory_id: str, user_id: str, after: str, limit: int) -> list[Group]:
+    """At most `limit` groups of the user behind the id."""
+    rows = await pool.fetch(SQL["user_groups_page"], directory_id, user_id, after, limit)
+    return [group_from_row(row) for row in rows]
+
+
+async def epoch(pool: Pool) -> str:
+    """The id of the database; empty before the feed was set up."""
+    found: str | None = await pool.fetchval(SQL["epoch"])
+    return found or ""
