@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+
 from directorysync.cli.embedded import EmbeddedPostgres
 
 TEMPLATE = "template_directorysync"

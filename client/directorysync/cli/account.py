@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from directorysync.cli.failure import Failure
+
 SYSTEM_USER = "pgserver"
 
 
-class AccountError(Exception):
+class AccountError(Failure):
     """PostgreSQL cannot be run by any user; the message says what to do."""
 
 

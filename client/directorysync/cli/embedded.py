@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from directorysync.cli.account import Account, account_for
+from directorysync.cli.failure import Failure
 from directorysync.cli.postmaster import LockFile
 
 MAJOR_VERSION = 18
@@ -49,7 +50,7 @@ _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(Failure):
     """PostgreSQL could not be started; the message holds the end of its log."""
 
 

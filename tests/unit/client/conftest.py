@@ -2,8 +2,8 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from directorysync import Client
 
+from directorysync import Client
 from tests.unit.client.fake_service import FakeDirectorySync, serving
 
 

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
-from directorysync.v1 import directory_sync_pb2 as sync_pb2
-from directorysync.v1 import directory_sync_pb2_grpc as sync_grpc
-from directorysync.v1 import events_pb2
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
+
+from directorysync.v1 import directory_sync_pb2 as sync_pb2
+from directorysync.v1 import directory_sync_pb2_grpc as sync_grpc
+from directorysync.v1 import events_pb2
 
 Message = sync_pb2.WatchEventsResponse
 Ending = Exception | str | None

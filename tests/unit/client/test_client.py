@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import grpc
 import pytest
+
 from directorysync import Client, errors
 from directorysync.v1.directory_sync_pb2 import GetServerInfoRequest
-
 from tests.unit.client.fake_service import UNAVAILABLE, End, FakeDirectorySync
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from directorysync.credentials import Connection, Tls, resolve
 
 

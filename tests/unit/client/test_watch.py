@@ -5,8 +5,8 @@ from contextlib import aclosing
 
 import grpc
 import pytest
-from directorysync import Client, EventFilter, WatchStart, errors
 
+from directorysync import Client, EventFilter, WatchStart, errors
 from tests.support.proxy import tcp_proxy
 from tests.unit.client.fake_service import (
     CLEAN,

@@ -1,0 +1,5 @@
+"""`python -m directorysync.cli` is `dirsync`."""
+
+from directorysync.cli import main
+
+main()

@@ -1,0 +1,108 @@
+"""`dirsync events`: every change, in order."""
+
+from contextlib import aclosing
+from typing import Annotated, Any
+
+import typer
+
+from directorysync.cli.output import Format, document, show_json_line, show_text, time_text
+from directorysync.cli.session import call
+from directorysync.client import Client
+from directorysync.v1 import directory_sync_pb2 as sync_pb2
+from directorysync.v1.events_pb2 import Event, EventFilter
+
+app = typer.Typer(help="Every change, in order.", no_args_is_help=True)
+
+# A tail that only wants what is there must not wait for ever for a server that is gone.
+GIVE_UP_SECONDS = 30.0
+
+
+@app.command()
+def tail(
+    context: typer.Context,
+    *,
+    directory: Annotated[list[str] | None, typer.Option(help="Only this directory: its id; may be repeated.")] = None,
+    organization: Annotated[
+        list[str] | None, typer.Option(help="Only this organization's directories: its id; may be repeated.")
+    ] = None,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="Only this type, or `dsync.user.*`; may be repeated.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="beginning|now|CURSOR",
+            help="Where to begin. A cursor continues behind its event. Default: now, with --no-follow the beginning.",
+        ),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Go on with new events, or end at the newest one.")
+    ] = True,
+    output: Annotated[
+        Format, typer.Option("--output", "-o", help="`json`: one event a line, with the `cursor` to go on behind it.")
+    ] = Format.table,
+) -> None:
+    """Show events as they are committed.
+
+    Goes on through restarts of the service. An event may be shown again after a break only to a reader that goes back
+    to an older cursor: ids and `directory_sequence` tell.
+    """
+    wanted = EventFilter(directory_ids=directory, organization_ids=organization, types=types)
+    position = watch_start(start or ("now" if follow else "beginning"))
+
+    async def show(client: Client) -> None:
+        # The first call fails at once where a watch would go on trying.
+        await client.sync.GetServerInfo(sync_pb2.GetServerInfoRequest())
+        await _tail(client, wanted, position, output, follow=follow)
+
+    call(context, show)
+
+
+def watch_start(text: str) -> sync_pb2.WatchStart:
+    """`beginning`, `now` or a cursor."""
+    if text == "beginning":
+        return sync_pb2.WatchStart(beginning=sync_pb2.WatchStart.Beginning())
+    if text == "now":
+        return sync_pb2.WatchStart(now=sync_pb2.WatchStart.Now())
+    return sync_pb2.WatchStart(cursor=text)
+
+
+async def _tail(
+    client: Client, wanted: EventFilter, position: sync_pb2.WatchStart, output: Format, *, follow: bool
+) -> None:
+    # One command a message gives each line a cursor that continues exactly behind it.
+    batch_size = 1 if output is Format.json else 0
+    patience = None if follow else GIVE_UP_SECONDS
+    watch = client.watch(filter=wanted, start=position, max_batch_size=batch_size, give_up_after=patience)
+    before = ""
+    async with aclosing(watch) as batches:
+        async for batch in batches:
+            for event in batch.events:
+                last = event is batch.events[-1]
+                _show(event, batch.cursor if last else before, output)
+            before = batch.cursor
+            if batch.caught_up and not follow:
+                return
+
+
+def _show(event: Event, cursor: str, output: Format) -> None:
+    if output is Format.json:
+        show_json_line({**document(event), "cursor": cursor})
+        return
+    place = f"{event.directory_id} {event.directory_sequence:>7}"
+    show_text(f"{time_text(event.create_time)}  {place}  {event.type.removeprefix('dsync.'):<18}  {_about(event)}")
+
+
+def _about(event: Event) -> str:
+    subject: Any = getattr(event, event.WhichOneof("data") or "", None)
+    match event.WhichOneof("data"):
+        case "user":
+            return f"{subject.id}  {subject.user_name}"
+        case "group" | "directory":
+            return f"{subject.id}  {subject.name}"
+        case "membership":
+            return f"{subject.member_id} {subject.member_name}  in  {subject.group_id} {subject.group_name}"
+        case "token":
+            return str(subject.id)
+    return ""

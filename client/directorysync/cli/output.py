@@ -1,0 +1,149 @@
+"""Results on standard output: tables for people, JSON for programs."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.console import Console
+from rich.table import Table
+
+_Element = TypeVar("_Element", bound=Message)
+Column = tuple[str, Callable[[Any], str]]
+
+# JSON texts inside a message, shown as what they are under the name without `_json`.
+_EMBEDDED = ("raw_attributes_json", "previous_attributes_json")
+_PIPE_WIDTH = 10_000
+
+
+class Format(StrEnum):
+    """Values of `--output`."""
+
+    table = "table"
+    json = "json"
+
+
+DocumentOutput = Annotated[
+    Format, typer.Option("--output", "-o", help="`json`: one JSON document, names as in the contract.")
+]
+ListOutput = Annotated[
+    Format, typer.Option("--output", "-o", help="`json`: one JSON object a line, names as in the contract.")
+]
+
+
+def document(message: Message) -> dict[str, Any]:
+    """Protobuf's JSON form with snake_case names, int64 as numbers, and embedded JSON as JSON. Fields that are empty
+    are there; times that are unset are not.
+    """
+    found = MessageToDict(
+        message,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+        unquote_int64_if_possible=True,
+    )
+    _embed(found)
+    return found
+
+
+def show_json(value: object) -> None:
+    """One document: on one line for programs, indented on a terminal."""
+    text = msgspec.json.encode(value)
+    _write(msgspec.json.format(text, indent=2) if sys.stdout.isatty() else text)
+
+
+def show_json_line(value: object) -> None:
+    """One object on one line, written at once."""
+    _write(msgspec.json.encode(value))
+
+
+def show_text(line: str) -> None:
+    """One line for people, written at once."""
+    _write(line.encode(errors="replace"))
+
+
+def show_one(message: Message, output: Format) -> None:
+    """One resource: its JSON document, or its fields below each other."""
+    found = document(message)
+    if output is Format.json:
+        show_json(found)
+        return
+    rows = [
+        (name, value if isinstance(value, str) else msgspec.json.encode(value).decode())
+        for name, value in found.items()
+        if value not in ("", [], None)
+    ]
+    show_table(("", ""), rows, header=False)
+
+
+async def show_list(elements: AsyncIterator[_Element], columns: Sequence[Column], output: Format) -> None:
+    """Resources as they arrive, or as one table."""
+    if output is Format.json:
+        async for element in elements:
+            show_json_line(document(element))
+        return
+    with working():
+        rows = [[shown(element) for _, shown in columns] async for element in elements]
+    show_table([name for name, _ in columns], rows)
+
+
+def show_table(names: Sequence[str], rows: Iterable[Sequence[str]], *, header: bool = True) -> None:
+    """Columns as wide as they need to be where nobody looks at the width."""
+    table = Table(box=None, show_header=header, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False, markup=False).print(table)
+
+
+def enum_name(kind: Any, value: int, prefix: str) -> str:
+    """`DIRECTORY_STATE_LINKED` as `linked`."""
+    return str(kind.Name(value)).removeprefix(prefix).lower()
+
+
+def time_text(time: Timestamp) -> str:
+    """RFC 3339 to the second; empty for a time that is unset."""
+    return time.ToDatetime().strftime("%Y-%m-%dT%H:%M:%SZ") if time.seconds or time.nanos else ""
+
+
+@contextmanager
+def working(what: str = "working") -> Iterator[None]:
+    """A spinner on standard error while the block lasts, if somebody looks at it."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
+
+
+def silence_stdout() -> None:
+    """After a broken pipe: the interpreter must not fail again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _embed(found: dict[str, Any]) -> None:
+    for name in _EMBEDDED:
+        if name in found:
+            text = found.pop(name)
+            found[name.removesuffix("_json")] = _as_json(text)
+    for value in found.values():
+        if isinstance(value, dict):
+            _embed(value)
+
+
+def _as_json(text: str) -> msgspec.Raw | None:
+    """The text itself, so that no number changes its digits; on one line, as line breaks in JSON are never data."""
+    return msgspec.Raw(text.replace("\r", " ").replace("\n", " ").encode()) if text else None

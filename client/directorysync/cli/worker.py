@@ -1,0 +1,87 @@
+"""One worker of `dirsync serve`: service and gateway on one uvloop loop, over ports that the workers share."""
+
+import asyncio
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import uvloop
+from service.bootstrap import Service, running
+
+from gateway.app import create_app
+from gateway.config import from_environment as gateway_config
+from gateway.server import serve
+from service.config import ServiceConfig
+from service.telemetry import configure_logging
+
+# In all less than what the supervisor waits before it kills.
+HTTP_STOP_SECONDS = 2
+SERVICE_DRAIN_SECONDS = 2.0
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+
+async def work() -> None:
+    """Serves until SIGTERM, SIGINT, or the end of standard input, which says that the supervisor is gone."""
+    stop = _stop_requested()
+    config = dataclasses.replace(ServiceConfig.from_environment(os.environ), drain_seconds=SERVICE_DRAIN_SECONDS)
+    http = dataclasses.replace(gateway_config(os.environ), stop_seconds=HTTP_STOP_SECONDS)
+    async with running(config) as service, _channel(service) as channel:
+        app = create_app(channel, http, ready=service.ready, registry=service.registry)
+        server = serve(app, http)
+        serving = asyncio.create_task(server.serve())
+        try:
+            await _first(asyncio.create_task(server.started()), serving)
+            print("ready", flush=True)
+            await _first(asyncio.create_task(stop.wait()), serving)
+        finally:
+            app.drain()
+            await server.stop()
+            await service.drain()
+        await serving
+
+
+async def _first(awaited: "asyncio.Task[Any]", serving: "asyncio.Task[None]") -> None:
+    await asyncio.wait({awaited, serving}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        awaited.cancel()
+        serving.result()
+
+
+@asynccontextmanager
+async def _channel(service: Service) -> AsyncIterator[grpc.aio.Channel]:
+    if os.environ.get("DIRSYNC_TRANSPORT") != "grpc":
+        yield service.channel
+        return
+    options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{service.grpc_port}", options) as channel:
+        yield channel
+
+
+def _stop_requested() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def supervisor_said() -> None:
+        if not os.read(sys.stdin.fileno(), 1024):
+            loop.remove_reader(sys.stdin.fileno())
+            stop.set()
+
+    loop.add_reader(sys.stdin.fileno(), supervisor_said)
+    return stop
+
+
+def main() -> None:
+    """Entry of `python -m directorysync.cli.worker`."""
+    configure_logging(os.environ.get("DIRSYNC_LOG_LEVEL") or "info")
+    uvloop.run(work())
+
+
+if __name__ == "__main__":
+    main()
