@@ -57,7 +57,7 @@ async def _first_of(awaited: asyncio.Task[None], serving: asyncio.Task[None]) ->
 
 
 def main() -> int:
-    """Exit code: 0 after a signal, 1 when the address is taken or a file cannot be read, 2 for a bad setting."""
+    """Exit code: 0 after a signal, 1 when the address is taken or a certificate is none, 2 for a bad setting."""
     try:
         config = from_environment(os.environ)
     except ConfigurationError as error:
@@ -67,7 +67,7 @@ def main() -> int:
     try:
         uvloop.run(run(config))
     except OSError as error:
-        sys.stderr.write(f"gateway: {config.http_listen}: {error}\n")
+        sys.stderr.write(f"gateway at {config.http_listen}: {error}\n")
         return 1
     return 0
 

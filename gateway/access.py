@@ -8,9 +8,9 @@ from time import perf_counter
 from typing import Any, Final
 
 import structlog
-from directorysync.v1.errors_pb2 import ErrorReason
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.exchange import SCOPE_KEY, ClientDisconnected, Exchange, joined_headers
 from gateway.metrics import GatewayMetrics
 from gateway.problems import Problem, internal_problem, plain_answer, problem, scim_answer

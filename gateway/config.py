@@ -1,5 +1,6 @@
 """Settings of the gateway, read from `DIRSYNC_*` variables. A bad value names its variable."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -95,6 +96,12 @@ def _listen(text: str) -> str:
     return text
 
 
+def _file(text: str) -> str:
+    if not (os.path.isfile(text) and os.access(text, os.R_OK)):
+        raise ValueError(f"no such file that can be read: {text}")
+    return text
+
+
 def _flag(text: str) -> bool:
     word = text.lower()
     if word not in _TRUE | _FALSE:
@@ -149,14 +156,14 @@ def _level(text: str) -> str:
 _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "DIRSYNC_HTTP_LISTEN": ("http_listen", _listen),
     "DIRSYNC_SERVICE_TARGET": ("service_target", str),
-    "DIRSYNC_SERVICE_TLS_CA": ("service_ca_file", str),
-    "DIRSYNC_SERVICE_TLS_CERT": ("service_cert_file", str),
-    "DIRSYNC_SERVICE_TLS_KEY": ("service_key_file", str),
+    "DIRSYNC_SERVICE_TLS_CA": ("service_ca_file", _file),
+    "DIRSYNC_SERVICE_TLS_CERT": ("service_cert_file", _file),
+    "DIRSYNC_SERVICE_TLS_KEY": ("service_key_file", _file),
     "DIRSYNC_PUBLIC_URL": ("public_url", _url),
     "DIRSYNC_TRUST_FORWARDED": ("trust_forwarded", _flag),
-    "DIRSYNC_HTTP_TLS_CERT": ("tls_cert_file", str),
-    "DIRSYNC_HTTP_TLS_KEY": ("tls_key_file", str),
-    "DIRSYNC_HTTP_TLS_CLIENT_CA": ("tls_client_ca_file", str),
+    "DIRSYNC_HTTP_TLS_CERT": ("tls_cert_file", _file),
+    "DIRSYNC_HTTP_TLS_KEY": ("tls_key_file", _file),
+    "DIRSYNC_HTTP_TLS_CLIENT_CA": ("tls_client_ca_file", _file),
     "DIRSYNC_MAX_BODY_BYTES": ("max_body_bytes", _bytes),
     "DIRSYNC_MAX_HEAD_BYTES": ("max_head_bytes", _bytes),
     "DIRSYNC_MAX_IN_FLIGHT": ("max_in_flight", _count),

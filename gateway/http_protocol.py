@@ -1,12 +1,14 @@
-"""Uvicorn's httptools protocol with what it lacks: ceilings on the size of a head and on the time it may take."""
+"""Uvicorn's httptools protocol with what it lacks: ceilings on a head's size and time, and a deaf ear for `Upgrade`."""
 
 import asyncio
 from typing import Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.problems import http_problem, scim_answer
 
+_OFFER: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
 _REASONS: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
 
@@ -25,6 +27,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._in_head = False
         self._too_large = False
+        self._upgrade_offered = False
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._start_timer()
@@ -38,7 +41,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """Feed the parser; a head that goes on and on is refused while it still arrives."""
         if self._in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._pass_over_offer(data[offer.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self.send_400_response("")
+            return
         if self._in_head and self._head_bytes > self.max_head_bytes and not self.transport.is_closing():
             self._too_large = True
             self.send_400_response("")
@@ -60,7 +71,31 @@ class BoundedProtocol(HttpToolsProtocol):
         if size > self.max_head_bytes:
             self._too_large = True
             raise _HeadTooLargeError
-        super().on_headers_complete()
+        self._upgrade_offered = self.parser.should_upgrade()
+        if not self._upgrade_offered:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        if not self._upgrade_offered:
+            super().on_message_complete()
+
+    def _pass_over_offer(self, rest: bytes) -> None:
+        # httptools takes what follows an offer to upgrade for the other protocol and drops the body. Java's HTTP client
+        # offers h2c with every first request on plain HTTP, so the same request is read again without the offer.
+        method: bytes = self.parser.get_method()
+        if method == b"CONNECT":
+            self.send_400_response("")
+            return
+        close = not self.parser.should_keep_alive()
+        headers = [pair for pair in self.headers if pair[0] not in _OFFER]
+        if close:
+            headers.append((b"connection", b"close"))
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version), *(b"%s: %s" % pair for pair in headers), b"\r\n"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(b"\r\n".join(lines) + rest)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or too much of it, and close."""

@@ -5,10 +5,10 @@ from typing import Final, NamedTuple
 
 import grpc
 import msgspec
-from directorysync.v1.errors_pb2 import ErrorReason
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.exchange import Answer, Headers
 
 ERROR_SCHEMA: Final = "urn:ietf:params:scim:api:messages:2.0:Error"

@@ -86,7 +86,6 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError:
         sock.close()
         raise
-    sock.setblocking(False)  # noqa: FBT003 - the socket module knows it by position only
     return sock
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import grpc
+
 from directorysync.v1.directory_admin_pb2_grpc import DirectoryAdminStub
 from directorysync.v1.directory_ingest_pb2_grpc import DirectoryIngestStub
 from directorysync.v1.directory_sync_pb2_grpc import DirectorySyncStub
-
 from gateway.config import GatewayConfig
 from gateway.problems import problem_of
 

@@ -4,7 +4,6 @@ import re
 from typing import Final
 
 from directorysync.v1.errors_pb2 import ErrorReason
-
 from gateway.problems import problem
 
 # Ping Identity's connectors let an administrator choose the word before the token; `OAuth` is what they suggest.

@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Final
 
 from directorysync.v1.errors_pb2 import ErrorReason
-
 from gateway.exchange import ClientDisconnected, Exchange
 from gateway.problems import SCIM_JSON, Problem, http_problem, invalid_syntax, problem
 
@@ -81,6 +80,7 @@ async def read_text(exchange: Exchange, ceiling: int, seconds: float) -> str:
         async with asyncio.timeout(seconds):
             body = await _read(exchange, ceiling)
     except TimeoutError:
+        exchange.body_pending = False  # it was waited for long enough
         raise Problem(http_problem(408, "").rule, "The body did not arrive in time.", close=True) from None
     if body.startswith(_BOM):
         body = body[len(_BOM) :]

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 
 from directorysync.v1 import directory_ingest_pb2 as pb
-
 from gateway.exchange import Answer
 from gateway.problems import http_problem
 from gateway.scim.request import ScimRequest

@@ -7,8 +7,8 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from directorysync.v1.directory_ingest_pb2 import Projection
 
+from directorysync.v1.directory_ingest_pb2 import Projection
 from gateway.problems import invalid_syntax, invalid_value
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")

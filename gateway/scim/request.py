@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import grpc
+
 from directorysync.v1.directory_ingest_pb2 import IngestContext, ResourceType
 from directorysync.v1.errors_pb2 import ErrorReason
-
 from gateway.config import GatewayConfig
 from gateway.exchange import Exchange
 from gateway.problems import http_problem, problem

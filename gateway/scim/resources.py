@@ -1,7 +1,6 @@
 """Users and groups: check, convert, call, convert. One set of handlers serves both."""
 
 from directorysync.v1 import directory_ingest_pb2 as pb
-
 from gateway.exchange import Answer, Headers
 from gateway.scim.codec import entity_tags, matches_weakly
 from gateway.scim.queries import Query, parse_search

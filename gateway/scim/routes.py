@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from directorysync.v1 import directory_ingest_pb2 as pb
 from starlette.types import Receive, Scope, Send
 
+from directorysync.v1 import directory_ingest_pb2 as pb
+from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.config import GatewayConfig
 from gateway.exchange import Answer, Exchange, exchange_of
-from gateway.problems import Problem, http_problem, method_not_allowed, scim_answer
+from gateway.problems import Problem, http_problem, method_not_allowed, problem, scim_answer
 from gateway.scim import discovery, resources
 from gateway.scim.request import ScimRequest, accept_request
 from gateway.upstream import Upstream
@@ -87,15 +88,19 @@ class ScimApp:
     def __init__(self, upstream: Upstream, config: GatewayConfig) -> None:
         self._upstream = upstream
         self._config = config
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         """Answer one request."""
         exchange = exchange_of(scope)
+        self._in_flight += 1
         try:
             answer = await self._answer(exchange)
         except Problem as failure:
             exchange.reason = failure.reason
             answer = scim_answer(failure, exchange.request_id)
+        finally:
+            self._in_flight -= 1
         await exchange.answer(answer)
 
     async def _answer(self, exchange: Exchange) -> Answer:
@@ -113,5 +118,7 @@ class ScimApp:
         handler = route.handlers.get("GET" if exchange.method == "HEAD" else exchange.method)
         if handler is None:
             raise method_not_allowed(route.allow)
+        if self._in_flight > self._config.max_in_flight:
+            raise problem(ErrorReason.ERROR_REASON_OVERLOADED, "Too many requests are running here; try again.")
         resource_id = rest[1] if len(rest) == 2 else ""
         return await handler(accept_request(exchange, self._upstream, self._config, route.resource_type, resource_id))

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from directorysync.v1 import directory_ingest_pb2 as pb
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
+
+from directorysync.v1 import directory_ingest_pb2 as pb
 
 USER_JSON = '{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"directory_user_1","userName":"ada"}'
 LOCATION = "http://gateway.test/scim/v2/key-1/Users/directory_user_1"

@@ -3,8 +3,8 @@
 import grpc
 import httpx
 import pytest
-from directorysync.v1.errors_pb2 import ErrorReason
 
+from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.problems import ERROR_SCHEMA, RULES
 from tests.unit.gateway.fake_upstream import FakeChannel, rpc_error
 

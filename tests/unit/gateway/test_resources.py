@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
-from directorysync.v1 import directory_ingest_pb2 as pb
 
+from directorysync.v1 import directory_ingest_pb2 as pb
 from tests.unit.gateway.conftest import BASE, TOKEN
 from tests.unit.gateway.fake_upstream import LIST_JSON, LOCATION, USER_JSON, FakeChannel
 
