@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
 
 import asyncpg
 import grpc
@@ -12,21 +14,27 @@ from prometheus_client import CollectorRegistry
 from service.app import credentials as credentials_app
 from service.app.clock import IdSource, system_clock
 from service.app.commit import Committer, Limits
+from service.app.api_keys import ApiKeys
 from service.app.credentials import Credentials
 from service.app.directories import Directories
 from service.app.eventlog import EventLog
 from service.app.ingest import Ingest
+from service.app.lookups import Lookups
+from service.app.organizations import Organizations
+from service.app.tokens import Tokens
 from service.config import ServiceConfig, TlsFiles
 from service.rpc.convert import event_bytes
+from service.rpc.directory_admin import AdminHandlers
 from service.rpc.directory_ingest import IngestHandlers
+from service.rpc.directory_sync import LookupHandlers, ServerInfo
 from service.rpc.edge import Edge, Method
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.local import LocalChannel
 from service.rpc.server import GrpcServer
-from service.storage.database import BROKEN, Connection, Pool, connect, open_pool
+from service.storage.database import BROKEN, Pool, connect, open_pool
 from service.storage.migrate import check_schema
 from service.storage.migrate import migrate as migrate_schema
-from service.telemetry import Telemetry, configure_logging
+from service.telemetry import Telemetry
 
 
 async def migrate(database_url: str) -> str:
@@ -53,3 +61,127 @@ class Service:
     registry: CollectorRegistry
     drain: Callable[[], Awaitable[None]]
     ready: Callable[[], Awaitable[bool]]
+
+
+class _Parts:
+    """Everything that lives as long as the service, wired together."""
+
+    def __init__(self, config: ServiceConfig, pool: Pool) -> None:
+        self.config = config
+        self.pool = pool
+        self.clock = system_clock()
+        self.ids = IdSource(self.clock)
+        self.telemetry = Telemetry()
+        log = EventLog(event_bytes, self.ids, self.clock, lambda: None)
+        self.committer = Committer(
+            lambda: connect(config.database_url),
+            lanes=config.lanes,
+            limits=Limits(batch_commands=config.batch_commands, queue_commands=config.queue_commands),
+            encode=event_bytes,
+            new_ids=self.ids,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            committed=lambda: None,
+        )
+        self.credentials = Credentials(pool, config.database_url, self.clock, self.telemetry)
+        self.directories = Directories(
+            pool,
+            log=log,
+            credentials=self.credentials,
+            new_ids=self.ids,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+        self.edge = Edge(
+            self._methods(log),
+            authenticate=self.credentials.authenticate,
+            new_request_id=lambda: self.ids.new("req_"),
+            telemetry=self.telemetry,
+        )
+
+    def _methods(self, log: EventLog) -> list[Method]:
+        pool, clock, new_ids = self.pool, self.clock, self.ids
+        scope = IngestScope(self.directories)
+        tokens = Tokens(
+            pool, log=log, directories=self.directories, credentials=self.credentials, clock=clock
+        )
+        keys = ApiKeys(pool, credentials=self.credentials, new_ids=new_ids, clock=clock)
+        organizations = Organizations(pool, new_ids=new_ids, clock=clock)
+        info = ServerInfo(version=version("directorysync"), retention_days=self.config.retention_days)
+        lookups = LookupHandlers(Lookups(pool, self.directories), self.directories, info)
+        ingest = IngestHandlers(Ingest(pool, self.committer, new_ids), scope, lambda directory_id, seq: f"{directory_id}:{seq}")
+        admin = AdminHandlers(organizations, self.directories, tokens, keys)
+        handlers = (lookups, ingest, admin)
+        return [method for handler in handlers for method in handler.methods()]
+
+    def background(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the calls."""
+        parts = (self.committer, self.credentials, self.directories)
+        return [part.run() for part in parts]
+
+    async def ready(self) -> bool:
+        """Whether calls can be served now."""
+        if self.edge.draining:
+            return False
+        try:
+            async with asyncio.timeout(2):
+                await self.pool.fetchval("SELECT 1")
+        except (*BROKEN, TimeoutError):
+            return False
+        return True
+
+    async def drain(self, server: GrpcServer) -> None:
+        """Take nothing new, end streams so that clients resume elsewhere, finish what was taken."""
+        await server.stop_intake()
+        self.edge.draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.drain_seconds):
+                await self.committer.drain()
+
+
+@contextlib.asynccontextmanager
+async def running(config: ServiceConfig) -> AsyncIterator[Service]:
+    """A service that serves until the block ends. Raises SchemaUnknownError on a database it was not written for."""
+    await _check(config.database_url)
+    async with open_pool(config.database_url, config.pool_size) as pool:
+        parts = _Parts(config, pool)
+        server = GrpcServer(parts.edge, config.grpc_listen, _credentials(config.grpc_tls))
+        tasks = [asyncio.create_task(coroutine) for coroutine in parts.background()]
+        await server.start()
+        drained = False
+
+        async def drain() -> None:
+            nonlocal drained
+            if not drained:
+                drained = True
+                await parts.drain(server)
+
+        try:
+            yield Service(LocalChannel(parts.edge), server.port, parts.telemetry.registry, drain, parts.ready)
+        finally:
+            await drain()
+            await server.stop(0.5)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(*BROKEN, asyncpg.PostgresError):
+                await parts.credentials.flush()
+
+
+async def _check(database_url: str) -> None:
+    connection = await connect(database_url)
+    try:
+        await check_schema(connection)
+    finally:
+        await connection.close()
+
+
+def _credentials(files: TlsFiles | None) -> grpc.ServerCredentials | None:
+    if files is None:
+        return None
+    authority = files.client_ca.read_bytes() if files.client_ca else None
+    return grpc.ssl_server_credentials(
+        [(files.key.read_bytes(), files.certificate.read_bytes())],
+        root_certificates=authority,
+        require_client_auth=authority is not None,
+    )

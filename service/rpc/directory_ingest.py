@@ -6,12 +6,11 @@ from directorysync.v1 import directory_ingest_pb2 as pb
 from service.app.ingest import Ingest, Written
 from service.domain.decision import Outcome
 from service.rpc.documents import bare, kind_of, projection_of, resource
-from service.rpc.edge import Call, Method
+from service.rpc.edge import Call, Method, UnaryHandler
 from service.rpc.ingest_scope import IngestScope
+from service.rpc.methods import unary_methods
 from service.scim.projection import Projection
 from service.scim.schema import ResourceType
-
-_SERVICE = "/directorysync.v1.DirectoryIngest/"
 
 
 class IngestHandlers:
@@ -24,21 +23,20 @@ class IngestHandlers:
 
     def methods(self) -> list[Method]:
         """The RPCs handled here. Scopes are checked per directory, by IngestScope."""
-        return [
-            Method(_SERVICE + "CreateResource", pb.CreateResourceRequest, pb.CreateResourceResponse, (), self.create),
-            Method(_SERVICE + "GetResource", pb.GetResourceRequest, pb.GetResourceResponse, (), self.get),
-            Method(
-                _SERVICE + "ReplaceResource", pb.ReplaceResourceRequest, pb.ReplaceResourceResponse, (), self.replace
-            ),
-            Method(_SERVICE + "PatchResource", pb.PatchResourceRequest, pb.PatchResourceResponse, (), self.patch),
-            Method(_SERVICE + "DeleteResource", pb.DeleteResourceRequest, pb.DeleteResourceResponse, (), self.delete),
-        ]
+        handlers: dict[str, UnaryHandler] = {
+            "CreateResource": self.create,
+            "GetResource": self.get,
+            "ReplaceResource": self.replace,
+            "PatchResource": self.patch,
+            "DeleteResource": self.delete,
+        }
+        return unary_methods(pb.DESCRIPTOR, "DirectoryIngest", (), handlers)
 
     async def create(self, request: pb.CreateResourceRequest, call: Call) -> pb.CreateResourceResponse:
         """POST."""
         kind = kind_of(request.resource_type)
         projection = projection_of(request.projection, kind)
-        directory = await self._scope.admit(request.context, call)
+        directory = await self._scope.admit(request.context, call, write=True)
         written = await self._ingest.create(directory, kind, request.document_json, projection, call.request_id)
         return pb.CreateResourceResponse(
             resource=self._document(written, kind, projection, request.context.base_url),
@@ -57,7 +55,7 @@ class IngestHandlers:
         """PUT."""
         kind = kind_of(request.resource_type)
         projection = projection_of(request.projection, kind)
-        directory = await self._scope.admit(request.context, call)
+        directory = await self._scope.admit(request.context, call, write=True)
         written = await self._ingest.replace(
             directory,
             kind,
@@ -77,7 +75,7 @@ class IngestHandlers:
         """PATCH."""
         kind = kind_of(request.resource_type)
         projection = projection_of(request.projection, kind)
-        directory = await self._scope.admit(request.context, call)
+        directory = await self._scope.admit(request.context, call, write=True)
         written = await self._ingest.patch(
             directory,
             kind,
@@ -97,7 +95,7 @@ class IngestHandlers:
     async def delete(self, request: pb.DeleteResourceRequest, call: Call) -> pb.DeleteResourceResponse:
         """DELETE."""
         kind = kind_of(request.resource_type)
-        directory = await self._scope.admit(request.context, call)
+        directory = await self._scope.admit(request.context, call, write=True)
         outcome = await self._ingest.delete(directory, kind, request.id, list(request.if_match), call.request_id)
         return pb.DeleteResourceResponse(cursor=self._cursor(outcome))
 
