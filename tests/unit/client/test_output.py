@@ -1,0 +1,60 @@
+"""JSON as programs read it."""
+
+import json
+
+import msgspec
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from directorysync.cli.output import document, enum_name, time_text
+from directorysync.v1.events_pb2 import Event
+from directorysync.v1.resources_pb2 import Directory, DirectoryState, DirectoryUser
+
+
+def shown(message: object) -> dict[str, object]:
+    """What a program reads back."""
+    return json.loads(msgspec.json.encode(document(message)))
+
+
+def test_names_are_those_of_the_contract_and_int64_are_numbers() -> None:
+    found = shown(Directory(id="directory_1", scim_key="k", sequence=2**53 - 1, state="DIRECTORY_STATE_LINKED"))
+    assert found["scim_key"] == "k"
+    assert found["sequence"] == 2**53 - 1
+    assert found["state"] == "DIRECTORY_STATE_LINKED"
+
+
+def test_empty_fields_are_there_and_unset_times_are_not() -> None:
+    found = shown(DirectoryUser(id="directory_user_1"))
+    assert (found["email"], found["emails"], found["version"]) == ("", [], 0)
+    assert "create_time" not in found
+
+
+def test_raw_attributes_are_json_exactly_as_stored() -> None:
+    text = '{"userName":"ada","n":1.10,"big":12345678901234567890,"nested":\n{"a":null}}'
+    encoded = msgspec.json.encode(document(DirectoryUser(raw_attributes_json=text)))
+    assert b'"n":1.10' in encoded
+    assert b'"big":12345678901234567890' in encoded
+    assert b"\n" not in encoded
+    assert json.loads(encoded)["raw_attributes"] == json.loads(text)
+    assert "raw_attributes_json" not in json.loads(encoded)
+
+
+def test_documents_inside_an_event_are_json_too() -> None:
+    event = Event(user=DirectoryUser(raw_attributes_json='{"active":true}'), previous_attributes_json='{"email":null}')
+    found = shown(event)
+    assert found["user"]["raw_attributes"] == {"active": True}
+    assert found["previous_attributes"] == {"email": None}
+    assert shown(Event())["previous_attributes"] is None
+
+
+def test_line_breaks_inside_strings_are_kept() -> None:
+    assert shown(DirectoryUser(raw_attributes_json='{"a":"x\\ny"}'))["raw_attributes"] == {"a": "x\ny"}
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, ""), (1_795_000_000, "2026-11-18T11:06:40Z")], ids=["unset", "set"])
+def test_times_are_shown_to_the_second(seconds: int, text: str) -> None:
+    assert time_text(Timestamp(seconds=seconds)) == text
+
+
+def test_enum_values_are_shown_in_short() -> None:
+    assert enum_name(DirectoryState, DirectoryState.DIRECTORY_STATE_UNLINKED, "DIRECTORY_STATE_") == "unlinked"
