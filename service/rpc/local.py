@@ -24,9 +24,11 @@ class LocalChannel:
 
     def unary_unary(self, path: str, *_: Any, **__: Any) -> Callable[..., Any]:
         """A callable like UnaryUnaryMultiCallable: `await call(request, timeout=…, metadata=…)`."""
-        method = self._edge.methods[path]
+        method = self._edge.methods.get(path)
 
         async def call(request: Message, *, timeout: float | None = None, metadata: Metadata = (), **_: Any) -> Message:
+            if method is None:
+                raise _unimplemented(path)
             try:
                 return await self._edge.unary(method, request, dict(metadata), timeout)
             except CallFailed as failed:
@@ -36,9 +38,11 @@ class LocalChannel:
 
     def unary_stream(self, path: str, *_: Any, **__: Any) -> Callable[..., Any]:
         """A callable like UnaryStreamMultiCallable: `async for message in call(request, metadata=…)`."""
-        method = self._edge.methods[path]
+        method = self._edge.methods.get(path)
 
         def call(request: Message, *, timeout: float | None = None, metadata: Metadata = (), **_: Any) -> Any:
+            if method is None:
+                raise _unimplemented(path)
             return _stream(self._edge, method, request, dict(metadata), timeout)
 
         return call
@@ -58,3 +62,8 @@ def _as_rpc_error(failed: CallFailed) -> grpc.aio.AioRpcError:
     failure = failed.failure
     trailing = grpc.aio.Metadata((_DETAILS, failure.details))
     return grpc.aio.AioRpcError(failure.code, grpc.aio.Metadata(), trailing, details=failure.message)
+
+
+def _unimplemented(path: str) -> grpc.aio.AioRpcError:
+    empty = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(grpc.StatusCode.UNIMPLEMENTED, empty, empty, details=f"no method {path}")
