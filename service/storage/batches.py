@@ -1,6 +1,7 @@
 """The two statements of a group commit: load what the commands name, write what was decided."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -13,27 +14,21 @@ from service.domain.group import Group, Member
 from service.domain.state import Head, Needs, Ref, State, Writes
 from service.domain.user import User
 from service.storage.database import Connection
-from service.storage.events import event_columns
+from service.storage.events import as_json, event_rows, heads_after
 from service.storage.queries import load_queries
 
 SQL = load_queries("batches")
 _decode = msgspec.json.decode
-_encode = msgspec.json.encode
+_NEEDS = tuple(item.name for item in fields(Needs))
 Row = asyncpg.Record
 
 
 async def load(connection: Connection, state: State | None, directories: Sequence[str], needs: Needs) -> State:
     """Lock the heads of `directories` (in id order) and load `needs`, into `state` when there is one already."""
-    keyed = (needs.user_ids, needs.user_keys, needs.group_ids, needs.group_keys, needs.refs)
-    arguments: list[list[str]] = [list(directories)]
-    for keys in keyed:
-        ordered = list(keys)
-        arguments += [[key[0] for key in ordered], [key[1] for key in ordered]]
-    members = list(needs.members)
-    arguments += [[key[place] for key in members] for place in range(3)]
-    groups = list(needs.all_members)
-    arguments += [[key[0] for key in groups], [key[1] for key in groups]]
-    rows = await connection.fetch(SQL["load"], *arguments)
+    wanted = {name: sorted(keys) for name in _NEEDS if (keys := getattr(needs, name))}
+    if directories:
+        wanted["directories"] = list(directories)
+    rows = await connection.fetch(SQL["load"], as_json(wanted))
     if state is None:
         state = State(_head(row) for row in rows if row["kind"] == "head")
     _fill(state, rows)
@@ -109,72 +104,61 @@ async def write(
     connection: Connection, writes: Writes, events: Sequence[Event], payloads: Sequence[bytes], at: datetime
 ) -> None:
     """Write rows and events and move the heads, in one statement."""
-    heads = {event.directory_id: event.seq for event in events}
-    await connection.execute(
-        SQL["write"],
-        *_user_columns(list(writes.users.values())),
-        *_group_columns(list(writes.groups.values())),
-        *_member_columns(writes),
-        *_pairs(writes.gone_users),
-        *_pairs(writes.gone_groups),
-        list(heads),
-        list(heads.values()),
-        *event_columns(events, payloads),
-        at,
-    )
+    parts = {
+        "users": [_user_row(user) for user in writes.users.values()],
+        "groups": [_group_row(group) for group in writes.groups.values()],
+        "added": [_member_row(key, member) for key, member in writes.members.items() if member is not None],
+        "removed": [key for key, member in writes.members.items() if member is None],
+        "gone_users": list(writes.gone_users),
+        "gone_groups": list(writes.gone_groups),
+        "events": event_rows(events),
+        "heads": heads_after(events),
+    }
+    filled = {name: part for name, part in parts.items() if part}
+    await connection.execute(SQL["write"], as_json(filled), list(payloads), at)
 
 
-def _user_columns(users: Sequence[User]) -> list[list[Any]]:
-    return [
-        [user.directory_id for user in users],
-        [user.id for user in users],
-        [user.organization_id for user in users],
-        [user.user_name for user in users],
-        [user.key for user in users],
-        [user.external_id for user in users],
-        ["\x01".join(user.email_keys) for user in users],
-        [user.active for user in users],
-        [user.version for user in users],
-        [_encode(user.document).decode() for user in users],
-        [user.created_at for user in users],
-        [user.updated_at for user in users],
-    ]
+def _user_row(user: User) -> dict[str, Any]:
+    return {
+        "directory_id": user.directory_id,
+        "id": user.id,
+        "organization_id": user.organization_id,
+        "user_name": user.user_name,
+        "user_key": user.key,
+        "external_id": user.external_id,
+        "email_keys": user.email_keys,
+        "active": user.active,
+        "version": user.version,
+        "document": user.document,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+    }
 
 
-def _group_columns(groups: Sequence[Group]) -> list[list[Any]]:
-    return [
-        [group.directory_id for group in groups],
-        [group.id for group in groups],
-        [group.organization_id for group in groups],
-        [group.name for group in groups],
-        [group.key for group in groups],
-        [group.external_id for group in groups],
-        [group.idp_id for group in groups],
-        [group.version for group in groups],
-        [_encode(group.document).decode() for group in groups],
-        [group.created_at for group in groups],
-        [group.updated_at for group in groups],
-    ]
+def _group_row(group: Group) -> dict[str, Any]:
+    return {
+        "directory_id": group.directory_id,
+        "id": group.id,
+        "organization_id": group.organization_id,
+        "display_name": group.name,
+        "name_key": group.key,
+        "external_id": group.external_id,
+        "idp_id": group.idp_id,
+        "version": group.version,
+        "document": group.document,
+        "created_at": group.created_at,
+        "updated_at": group.updated_at,
+    }
 
 
-def _member_columns(writes: Writes) -> list[list[Any]]:
-    added = [(key, member) for key, member in writes.members.items() if member is not None]
-    removed = [key for key, member in writes.members.items() if member is None]
-    return [
-        [key[0] for key, _ in added],
-        [key[1] for key, _ in added],
-        [key[2] for key, _ in added],
-        [member.type for _, member in added],
-        [member.created_at for _, member in added],
-        [key[0] for key in removed],
-        [key[1] for key in removed],
-        [key[2] for key in removed],
-    ]
-
-
-def _pairs(keys: Iterable[tuple[str, str]]) -> list[list[str]]:
-    ordered = list(keys)
-    return [[key[0] for key in ordered], [key[1] for key in ordered]]
+def _member_row(key: tuple[str, str, str], member: Member) -> dict[str, Any]:
+    return {
+        "directory_id": key[0],
+        "group_id": key[1],
+        "member_id": key[2],
+        "member_type": member.type,
+        "created_at": member.created_at,
+    }
 
 
 async def event_at(connection: Connection, directory_id: str, seq: int) -> str | None:

@@ -3,26 +3,41 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from service.domain.change import Event
 from service.storage.database import Connection
 from service.storage.queries import load_queries
 
 SQL = load_queries("events")
+_encode = msgspec.json.encode
 
 
-def event_columns(events: Sequence[Event], payloads: Sequence[bytes]) -> list[list[object]]:
-    """The arrays that append_events_v1 and write_batch_v1 take after the heads, in their order."""
+def event_rows(events: Sequence[Event]) -> list[dict[str, object]]:
+    """The rows that append_events_v1 and write_batch_v1 take, without their payloads."""
     return [
-        [event.directory_id for event in events],
-        [event.seq for event in events],
-        [event.id for event in events],
-        [event.organization_id for event in events],
-        [event.change.type.value for event in events],
-        [event.change.entity_id for event in events],
-        [event.change.entity_version for event in events],
-        [event.transaction_end for event in events],
-        list(payloads),
+        {
+            "directory_id": event.directory_id,
+            "seq": event.seq,
+            "id": event.id,
+            "organization_id": event.organization_id,
+            "type": event.change.type,
+            "entity_id": event.change.entity_id,
+            "entity_version": event.change.entity_version,
+            "transaction_end": event.transaction_end,
+        }
+        for event in events
     ]
+
+
+def heads_after(events: Sequence[Event]) -> dict[str, int]:
+    """The newest number of each directory that the events are of."""
+    return {event.directory_id: event.seq for event in events}
+
+
+def as_json(value: object) -> str:
+    """JSON for a parameter of type jsonb."""
+    return _encode(value).decode()
 
 
 async def lock_head(connection: Connection, directory_id: str) -> int | None:
@@ -38,5 +53,5 @@ async def new_head(connection: Connection, directory_id: str) -> None:
 
 async def append(connection: Connection, events: Sequence[Event], payloads: Sequence[bytes], at: datetime) -> None:
     """Append the events of one directory whose head this transaction holds."""
-    columns = event_columns(events, payloads)
-    await connection.execute(SQL["append"], [events[-1].directory_id], [events[-1].seq], *columns, at)
+    rows, heads = as_json(event_rows(events)), as_json(heads_after(events))
+    await connection.execute(SQL["append"], rows, list(payloads), heads, at)

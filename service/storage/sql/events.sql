@@ -8,4 +8,4 @@ INSERT INTO head (directory_id, seq) VALUES ($1, 0)
 
 -- name: append
 -- Appends numbered events and moves the heads; see append_events_v1.
-SELECT append_events_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+SELECT append_events_v1($1, $2, $3, $4)

@@ -10,3 +10,5 @@ def upgrade() -> None:
     """Run 0001_*.sql."""
     run_sql("0001_initial.sql")
     run_sql("0001_functions.sql")
+    run_sql("0001_commit.sql")
+    run_sql("0001_feed.sql")

@@ -127,21 +127,50 @@ CREATE INDEX event_xid ON event (xid);
 -- Takes what no day's partition takes, so that a clock that jumps cannot stop a write.
 CREATE TABLE event_default PARTITION OF event DEFAULT;
 
--- The order across directories: a position for every committed event.
+-- The order across directories: a position for every committed event. All events of a command stand together.
 CREATE TABLE feed (
   pos bigint PRIMARY KEY,
   directory_id text COLLATE "C" NOT NULL,
   seq bigint NOT NULL,
-  day date NOT NULL
+  day date NOT NULL,
+  transaction_end boolean NOT NULL
 );
 
--- One row: how far the sequencer is, and which database this is.
+-- One row: which database this is and what retention has dropped. Its row lock is the fence between sequencers.
 CREATE TABLE feed_state (
   id smallint PRIMARY KEY CHECK (id = 1),
-  snap pg_snapshot NOT NULL,
-  pos bigint NOT NULL,
-  oldest_pos bigint NOT NULL DEFAULT 0,        -- events up to here were dropped by retention
   epoch text COLLATE "C" NOT NULL,
+  oldest_pos bigint NOT NULL DEFAULT 0,        -- readers may begin here or behind it
+  oldest_day date NOT NULL DEFAULT '-infinity',          -- days before it lie at or before oldest_pos
+  oldest_set_at timestamptz NOT NULL DEFAULT '-infinity',
   system_identifier bigint NOT NULL,
-  timeline integer NOT NULL
+  timeline integer NOT NULL,
+  database_oid oid NOT NULL,
+  relation_oid oid NOT NULL                    -- of this table: a dump restored over its own database makes a new one
+);
+
+-- How far the sequencer came, one row for each time it found something; the newest counts. Rows are added, never
+-- changed: a row changed a hundred times a second is slow to find while some old transaction keeps its versions alive.
+CREATE TABLE feed_tick (
+  tick bigint PRIMARY KEY,
+  pos bigint NOT NULL,                         -- newest position given
+  gid bigint NOT NULL,                         -- greatest event.gid among the events with a position
+  snap pg_snapshot NOT NULL,                   -- what it sees has a position
+  day_floor date NOT NULL,                     -- no event of an earlier day is without a position
+  next_day date NOT NULL,                      -- becomes the floor when every transaction before next_xid has ended
+  next_xid xid8 NOT NULL
+);
+
+-- Written once a day: every event of an earlier day has a position up to pos.
+CREATE TABLE feed_day (
+  day date PRIMARY KEY,
+  pos bigint NOT NULL
+);
+
+-- Epochs that ended because the database was replaced or rolled back, and what of them is still true here.
+CREATE TABLE feed_epoch (
+  epoch text COLLATE "C" PRIMARY KEY,
+  end_pos bigint NOT NULL,
+  end_gid bigint NOT NULL,
+  ended_at timestamptz NOT NULL
 );
