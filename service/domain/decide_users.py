@@ -9,7 +9,7 @@ from service.domain.change import Change, ChangeType
 from service.domain.commands import CreateUser, DeleteUser, PatchUser, ReplaceUser
 from service.domain.decision import Decision, Outcome, check_version, same
 from service.domain.state import View, Writes
-from service.domain.user import User, previous_attributes, profile
+from service.domain.user import User, previous_attributes
 from service.scim.documents import Diagnostic, merge_put
 from service.scim.errors import Uniqueness
 from service.scim.patch import apply_patch
@@ -84,7 +84,7 @@ def _update(
     )
     if updated.key != user.key:
         _check_unique(view, updated)
-    before = previous_attributes(user.document, document, (profile(user.document), profile(document)))
+    before = previous_attributes(user.document, document, (user.profile, updated.profile))
     return _written(updated, Change(ChangeType.USER_UPDATED, updated, before), diagnostics)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from service.scim.keys import user_key
@@ -12,7 +13,7 @@ from service.scim.schema import ENTERPRISE_USER
 Document = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class User:
     """A user as stored. `document` is canonical SCIM without `id`, `meta`, `groups`, `password`."""
 
@@ -29,7 +30,7 @@ class User:
         """As the provider spelled it."""
         return str(self.document["userName"])
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What makes the userName unique in the directory."""
         return user_key(self.user_name)
@@ -44,11 +45,16 @@ class User:
         """False only when the provider said so."""
         return self.document.get("active") is not False
 
+    @cached_property
+    def profile(self) -> dict[str, Any]:
+        """The normalised fields; see `profile_of`."""
+        return profile_of(self.document)
+
     @property
     def email_keys(self) -> list[str]:
         """Every address, case-folded, the primary one first, none twice."""
-        values = [primary_email(self.document) or ""]
-        values += [address["value"] for address in emails(self.document)]
+        values = [self.profile["email"] or ""]
+        values += [address["value"] for address in self.profile["emails"]]
         return list(dict.fromkeys(user_key(value) for value in values if value))
 
 
@@ -69,7 +75,7 @@ def emails(document: Document) -> list[dict[str, Any]]:
     ]
 
 
-def profile(document: Document) -> dict[str, Any]:
+def profile_of(document: Document) -> dict[str, Any]:
     """The normalised fields of DirectoryUser (resources.proto) that come from the document. Missing ones are None."""
     name = document.get("name")
     name = name if isinstance(name, dict) else {}

@@ -12,7 +12,7 @@ from service.domain.api_key import ApiKey
 from service.domain.change import Event, GroupMember
 from service.domain.directory import Directory, DirectoryState, DirectorySummary, DirectoryToken, Organization
 from service.domain.group import Group
-from service.domain.user import User, profile
+from service.domain.user import User
 
 _encode = msgspec.json.encode
 _DIRECTORY_STATES = {
@@ -101,7 +101,7 @@ def token(value: DirectoryToken) -> events_pb2.DirectoryToken:
 
 def user(value: User) -> resources_pb2.DirectoryUser:
     """User -> resources.proto."""
-    fields = profile(value.document)
+    fields = value.profile
     return resources_pb2.DirectoryUser(
         id=value.id,
         directory_id=value.directory_id,
