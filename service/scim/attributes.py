@@ -24,7 +24,7 @@ class Attribute:
     canonical_values: tuple[str, ...] = ()
     reference_types: tuple[str, ...] = ()
     description: str = ""
-    sub_attributes: tuple["Attribute", ...] = ()
+    sub_attributes: tuple["Attribute", ...] = field(default=(), repr=False)
     aliases: tuple[str, ...] = ()
     lookup: Mapping[str, "Attribute"] = field(init=False, repr=False)
     plain_text: bool = field(init=False, repr=False)
@@ -80,7 +80,7 @@ class Schema:
     id: str
     name: str
     description: str
-    attributes: tuple[Attribute, ...]
+    attributes: tuple[Attribute, ...] = field(repr=False)
     lookup: Mapping[str, Attribute] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

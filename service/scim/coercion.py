@@ -36,10 +36,10 @@ def coerce(attribute: Attribute, value: object, where: str, notes: Notes) -> Any
         return coerce_list(attribute, value, where, notes)
     if type(value) is list:
         # Microsoft's own example sends the manager as an array of one (row E09).
-        if len(value) > 1 and attribute.type != "complex":
-            return _kept(value, where, "several values for an attribute that has one", notes)
-        value = value[0] if value else None
-        return None if value is None or type(value) is list else coerce(attribute, value, where, notes)
+        values = [element for element in value if element is not None]
+        if values and (type(values[0]) is list or (len(values) > 1 and attribute.type != "complex")):
+            return _kept(values, where, "several values for an attribute that has one", notes)
+        return coerce(attribute, values[0], where, notes) if values else None
     if attribute.type == "complex":
         return _complex(attribute, value, where, notes)
     if type(value) is dict:
@@ -200,8 +200,11 @@ def _number(value: object, where: str, notes: Notes) -> Any:
 
 
 def _kept(value: object, where: str, reason: str, notes: Notes) -> Any:
+    kept = without_nulls(value)
+    if kept == [] or kept == {}:
+        return None
     notes.append(Diagnostic(where, reason))
-    return without_nulls(value)
+    return kept
 
 
 def without_nulls(value: Any) -> Any:

@@ -10,7 +10,15 @@ from typing import Any, Final
 
 from service.scim.attribute_paths import read_name
 from service.scim.attributes import Schema
-from service.scim.coercion import Diagnostic, Notes, as_boolean, coerce, keep_one_primary, without_nulls
+from service.scim.coercion import (
+    Diagnostic,
+    Notes,
+    as_boolean,
+    coerce,
+    keep_one_primary,
+    parse_serialized,
+    without_nulls,
+)
 from service.scim.errors import InvalidSyntax, InvalidValue
 from service.scim.limits import check_values
 from service.scim.member_refs import MemberRef, read_members
@@ -125,6 +133,8 @@ def _document(body: dict[str, object], resource_type: ResourceType, notes: Notes
 
 def _odd_name(document: dict[str, Any], name: str, value: object, resource_type: ResourceType, notes: Notes) -> None:
     """A key that is not a core attribute: an extension, a dotted or qualified name (rows E06, E07), or unknown."""
+    if name.lower() in _IGNORED:
+        return
     extension = resource_type.find_extension(name)
     if extension is not None:
         read_extension(document, extension.schema, value, notes)
@@ -150,8 +160,9 @@ def _odd_name(document: dict[str, Any], name: str, value: object, resource_type:
 
 def read_extension(document: dict[str, Any], schema: Schema, value: object, notes: Notes) -> None:
     """Put an extension object into the document under its canonical URN."""
+    value = parse_serialized(value)
     if not isinstance(value, dict):
-        notes.append(Diagnostic(schema.id, "an object is expected"))
+        notes.append(Diagnostic(schema.id, "an object is expected; ignored"))
         return
     result: dict[str, Any] = document.get(schema.id) or {}
     for name, inner in value.items():

@@ -54,11 +54,11 @@ def apply_patch(
 
 
 def _apply_at(editor: Editor, operation: Operation, path: PatchPath, resource_id: str | None) -> None:
-    if path.urn is None and path.attribute in _READ_ONLY and path.definition is not None:
+    if path.urn is None and path.attribute.lower() in _READ_ONLY:
         if path.attribute == "id" and operation.op != "remove" and operation.value == resource_id is not None:
             return
         raise Mutability(f"{path.attribute} is read-only")
-    if path.urn is None and path.attribute in _NEVER_STORED and path.definition is not None:
+    if path.urn is None and path.attribute.lower() in _NEVER_STORED:
         return
     if operation.op == "remove":
         editor.remove(path, operation.value)
@@ -76,10 +76,10 @@ def _apply_without_path(editor: Editor, operation: Operation, resource_id: str |
         raise InvalidValue("an operation without path needs an object as its value")
     for name, inner in value.items():
         path = _path_of_key(name, inner, editor.resource_type)
-        if path.urn is None and path.definition is not None:
+        if path.urn is None:
             if path.attribute == "id" and inner is not None and resource_id is not None and inner != resource_id:
                 raise Mutability("id is read-only and differs from that of the resource")
-            if path.attribute in _READ_ONLY or path.attribute in _NEVER_STORED:
+            if path.attribute.lower() in _READ_ONLY | _NEVER_STORED:
                 continue
         editor.assign(path, inner, add=operation.op == "add")
 

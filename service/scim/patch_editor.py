@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from service.scim.attributes import Attribute
+from service.scim.attributes import Attribute, Schema
 from service.scim.coercion import (
     Diagnostic,
     Notes,
@@ -12,6 +12,7 @@ from service.scim.coercion import (
     coerce_list,
     is_shell,
     keep_one_primary,
+    parse_serialized,
     without_nulls,
 )
 from service.scim.errors import InvalidValue, Mutability, NoTarget, TooMany
@@ -164,13 +165,9 @@ class Editor:
 
     def _assign_whole(self, path: PatchPath, value: object, *, add: bool) -> None:
         """A whole extension, or something that no schema defines: kept as sent (row X05)."""
-        schema = self.resource_type.find_extension(path.urn) if path.urn and not path.attribute else None
-        if schema is not None and isinstance(value, dict):
-            for name, inner in value.items():
-                definition = schema.schema.find(name)
-                known = definition is not None
-                inner_path = PatchPath(path.urn, definition.name if definition else name, None, None, known, definition)
-                self.assign(inner_path, inner, add=add)
+        extension = self.resource_type.find_extension(path.urn) if path.urn and not path.attribute else None
+        if extension is not None:
+            self._assign_extension(path, extension.schema, parse_serialized(value), add=add)
             return
         kept = without_nulls(value)
         self.notes.append(Diagnostic(str(path.attribute or path.urn)[:200], "unknown attribute"))
@@ -189,6 +186,18 @@ class Editor:
             merge_values(current, kept, self._spend)
         else:
             self._put(path, kept)
+
+    def _assign_extension(self, path: PatchPath, schema: Schema, value: object, *, add: bool) -> None:
+        if value is None:
+            self._put(path, None)
+        elif not isinstance(value, dict):
+            self.notes.append(Diagnostic(schema.id, "an object is expected; ignored"))
+        else:
+            for name, inner in value.items():
+                definition = schema.find(name)
+                known = definition is not None
+                at = PatchPath(schema.id, definition.name if definition else name, None, None, known, definition)
+                self.assign(at, inner, add=add)
 
     def _sub_value(self, path: PatchPath, value: object) -> Any:
         if path.sub_definition is None:

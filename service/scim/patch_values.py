@@ -45,7 +45,9 @@ def merge_values(elements: list[Any], given: list[Any], spend: Callable[[int], N
     for element in given:
         alike = index.setdefault(_identity(element), [])
         spend(len(alike))
-        same = next((candidate for candidate in alike if _compatible(candidate, element)), None)
+        same = next((candidate for candidate in alike if candidate == element), None)
+        if same is None:
+            same = next((candidate for candidate in alike if _compatible(candidate, element)), None)
         if same is None:
             elements.append(element)
             alike.append(element)

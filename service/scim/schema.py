@@ -46,8 +46,8 @@ class ResourceType:
 
     name: str
     endpoint: str
-    schema: Schema
-    extensions: tuple[Extension, ...] = ()
+    schema: Schema = field(repr=False)
+    extensions: tuple[Extension, ...] = field(default=(), repr=False)
     description: str = ""
     lookup: Mapping[str, Attribute] = field(init=False, repr=False)
     urns: tuple[tuple[str, Schema | None], ...] = field(init=False, repr=False)
