@@ -1,6 +1,7 @@
 """Resources as ResourceDocument: rendered, projected, encoded once."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -41,25 +42,30 @@ def location_of(entity: User | Group, kind: ResourceType, base_url: str) -> str:
     return f"{base_url.rstrip('/')}{kind.endpoint}/{entity.id}"
 
 
-def resource(loaded: Loaded, kind: ResourceType, projection: Projection, base_url: str) -> pb.ResourceDocument:
-    """A resource with its document."""
+def rendered(loaded: Loaded, kind: ResourceType, projection: Projection, base_url: str) -> dict[str, Any]:
+    """A resource as it is sent, after projection."""
     entity = loaded.entity
-    version = etag(entity.version)
     document = render(
         entity.document,
         resource_type=kind,
         id=entity.id,
         created=instant(entity.created_at),
         modified=instant(entity.updated_at),
-        version=version,
+        version=etag(entity.version),
         base_url=base_url,
         groups=loaded.groups,
         members=loaded.members,
     )
+    return projection.apply(document)
+
+
+def resource(loaded: Loaded, kind: ResourceType, projection: Projection, base_url: str) -> pb.ResourceDocument:
+    """A resource with its document."""
+    entity = loaded.entity
     return pb.ResourceDocument(
         id=entity.id,
-        document_json=_encode(projection.apply(document)).decode(),
-        etag=version,
+        document_json=_encode(rendered(loaded, kind, projection, base_url)).decode(),
+        etag=etag(entity.version),
         location=location_of(entity, kind, base_url),
     )
 

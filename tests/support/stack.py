@@ -17,6 +17,7 @@ from service.app.directories import Directories
 from service.app.eventlog import EventLog
 from service.app.lookups import Lookups
 from service.app.organizations import Organizations
+from service.app.search import Search
 from service.app.tokens import Tokens
 from service.domain.group import Group
 from service.domain.user import User
@@ -25,6 +26,7 @@ from service.rpc.directory_admin import AdminHandlers
 from service.rpc.directory_sync import LookupHandlers, ServerInfo
 from service.rpc.edge import CallFailed, Edge
 from service.rpc.ingest_scope import IngestScope
+from service.rpc.search import SearchHandlers
 from service.storage.database import Pool, open_pool
 from service.telemetry import Telemetry
 
@@ -69,7 +71,7 @@ class Stack:
     new_ids: IdSource
 
     async def call(self, name: str, secret: str | None = None, /, **fields: Any) -> Any:
-        """Call `Service/Method` with the fields of its request, as the unbounded administrator unless told otherwise."""
+        """Call `Service/Method` with the fields of its request; without a secret as the unbounded administrator."""
         service, _, method_name = name.partition("/")
         method = self.edge.methods[f"/directorysync.v1.{service}/{method_name}"]
         metadata = {"authorization": f"Bearer {self.admin if secret is None else secret}"}
@@ -182,6 +184,7 @@ async def open_stack(database_url: str, time: ManualTime | None = None) -> Async
         methods = [
             *AdminHandlers(organizations, directories, tokens, api_keys).methods(),
             *LookupHandlers(lookups, directories, ServerInfo("1.2.3", 30)).methods(),
+            *SearchHandlers(Search(pool), scope).methods(),
         ]
         edge = Edge(
             methods,

@@ -1,5 +1,3 @@
-
-
 from directorysync.v1 import resources_pb2
 from tests.support.stack import Stack
 

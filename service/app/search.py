@@ -1,0 +1,122 @@
+"""SCIM queries (RFC 7644 sections 3.4.2 and 3.4.3): filter, sort, page, and what belongs to the resources found."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from service.app.ingest import Loaded
+from service.domain.directory import Directory
+from service.domain.group import Group
+from service.domain.user import User
+from service.scim.attribute_paths import Target
+from service.scim.errors import TooMany
+from service.scim.filters import Filter
+from service.scim.projection import Projection
+from service.scim.schema import USER, ResourceType
+from service.storage import search as table
+from service.storage.database import Pool
+from service.storage.filters import is_selective
+from service.storage.search import Query
+
+DEFAULT_COUNT = 100
+MAX_COUNT = 1_000
+_MAX_MEMBERSHIPS = 200_000
+_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many match, and those of the page, each with its type."""
+
+    total: int
+    page: Sequence[tuple[ResourceType, Loaded]]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What a client asks. `start_index` is at least 1, `count` from 0 to 1,000."""
+
+    kinds: Sequence[ResourceType]
+    filter: Filter | None
+    sort: Target | None
+    descending: bool
+    start_index: int
+    count: int
+    projections: Callable[[ResourceType], Projection]
+    base_url: str
+
+
+class Search:
+    """At most `scans` queries at a time that no index answers, so that they leave connections for all others."""
+
+    def __init__(self, pool: Pool, scans: int = 2) -> None:
+        self._pool = pool
+        self._scans = asyncio.Semaphore(scans)
+
+    async def search(self, directory: Directory, asked: SearchQuery) -> Found:
+        """Raises TooMany when the answer would take too long or be too large."""
+        skip, count, total = asked.start_index - 1, asked.count, 0
+        page: list[tuple[ResourceType, Loaded]] = []
+        for kind in asked.kinds:
+            query = Query(
+                directory_id=directory.id,
+                resource_type=kind,
+                base_url=asked.base_url,
+                filter=asked.filter,
+                sort=asked.sort,
+                descending=asked.descending,
+                skip=max(0, skip - total),
+                limit=count - len(page),
+            )
+            matching, found = await self._one_kind(query, asked.projections(kind))
+            total += matching
+            page += [(kind, loaded) for loaded in found]
+        return Found(total, page)
+
+    async def _one_kind(self, query: Query, projection: Projection) -> tuple[int, Sequence[Loaded]]:
+        probe = table.unique_probe(query.filter, query.resource_type)
+        if probe is not None:
+            return await self._probed(query, probe, projection)
+        total, found = await self._matching(query)
+        return total, await self._loaded(query, found, projection)
+
+    async def _probed(
+        self, query: Query, probe: tuple[str, str], projection: Projection
+    ) -> tuple[int, Sequence[Loaded]]:
+        with_groups = projection.wants("groups")
+        found = await table.one_user(self._pool, probe, query.directory_id, with_groups=with_groups)
+        if found is None:
+            return 0, ()
+        return 1, [Loaded(found[0], groups=found[1])] if query.skip == 0 and query.limit else ()
+
+    async def _matching(self, query: Query) -> tuple[int, Sequence[User | Group]]:
+        try:
+            if query.sort is None and query.filter is not None and is_selective(query.filter, query.resource_type):
+                found = await table.few(self._pool, query, MAX_COUNT + 1, _SECONDS)
+                if len(found) <= MAX_COUNT:
+                    found.sort(key=lambda resource: resource.id)
+                    return len(found), found[query.skip : query.skip + query.limit]
+            async with self._scans:
+                return await table.page(self._pool, query, _SECONDS)
+        except TimeoutError:
+            raise TooMany("the query takes too long; narrow its filter") from None
+
+    async def _loaded(self, query: Query, found: Sequence[User | Group], projection: Projection) -> Sequence[Loaded]:
+        ids = [resource.id for resource in found]
+        if query.resource_type is USER:
+            if not ids or not projection.wants("groups"):
+                return [Loaded(user) for user in found]
+            groups = await table.groups_of(self._pool, query.directory_id, ids, _MAX_MEMBERSHIPS)
+            if groups is None:
+                raise _too_many("groups")
+            return [Loaded(user, groups=groups.get(user.id, ())) for user in found]
+        if not ids or not projection.wants("members"):
+            return [Loaded(group) for group in found]
+        members = await table.members_of(self._pool, query.directory_id, ids, _MAX_MEMBERSHIPS)
+        if members is None:
+            raise _too_many("members")
+        return [Loaded(group, members=members.get(group.id, ())) for group in found]
+
+
+def _too_many(name: str) -> TooMany:
+    return TooMany(f"the page would hold more than {_MAX_MEMBERSHIPS} {name}; lower count or exclude {name}")

@@ -1,0 +1,110 @@
+"""DirectoryIngest: queries and discovery documents."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from directorysync.v1 import directory_ingest_pb2 as pb
+from service.app.ingest import MAX_DOCUMENT_BYTES
+from service.app.search import DEFAULT_COUNT, MAX_COUNT, Search, SearchQuery
+from service.domain.caller import not_found
+from service.domain.errors import ArgumentError
+from service.rpc.documents import kind_of, projection_of, rendered
+from service.rpc.edge import Call, Method, UnaryHandler
+from service.rpc.ingest_scope import IngestScope
+from service.rpc.methods import unary_methods
+from service.scim import discovery
+from service.scim.filters import parse_filter
+from service.scim.schema import GROUP, RESOURCE_TYPES, USER, ResourceType, Schema
+from service.storage.sorting import check_sort
+
+_encode = msgspec.json.encode
+_MAX_BASE_URL = 2_048
+
+# A query over all types may name the attributes of each (RFC 7644 3.4.2.1).
+_ANY = ResourceType(
+    "resources",
+    "",
+    Schema("", "Any", "Users and groups", (*USER.schema.attributes, *GROUP.schema.attributes)),
+    USER.extensions,
+)
+
+
+class SearchHandlers:
+    """Check, convert, call, convert."""
+
+    def __init__(self, search: Search, scope: IngestScope) -> None:
+        self._search = search
+        self._scope = scope
+
+    def methods(self) -> list[Method]:
+        """The RPCs of DirectoryIngest that read more than one resource, or none."""
+        handlers: dict[str, UnaryHandler] = {"SearchResources": self.search, "GetDiscovery": self.get_discovery}
+        return unary_methods(pb.DESCRIPTOR, "DirectoryIngest", (), handlers)
+
+    async def search(self, request: pb.SearchResourcesRequest, call: Call) -> pb.SearchResourcesResponse:
+        """SearchResources."""
+        directory = await self._scope.admit(request.context, call)
+        asked = _query(request)
+        found = await self._search.search(directory, asked)
+        resources = [rendered(loaded, kind, asked.projections(kind), asked.base_url) for kind, loaded in found.page]
+        response = discovery.list_response(resources, found.total, asked.start_index, len(resources))
+        return pb.SearchResourcesResponse(list_json=_encode(response).decode())
+
+    async def get_discovery(self, request: pb.GetDiscoveryRequest, call: Call) -> pb.GetDiscoveryResponse:
+        """GetDiscovery."""
+        await self._scope.admit(request.context, call)
+        document = _discovered(request.document, request.id, _base_url(request.context))
+        return pb.GetDiscoveryResponse(document_json=_encode(document).decode())
+
+
+def _query(request: pb.SearchResourcesRequest) -> SearchQuery:
+    kinds = (
+        RESOURCE_TYPES if request.resource_type == pb.RESOURCE_TYPE_UNSPECIFIED else (kind_of(request.resource_type),)
+    )
+    named = kinds[0] if len(kinds) == 1 else _ANY
+    count = request.count if request.HasField("count") else DEFAULT_COUNT
+    return SearchQuery(
+        kinds=kinds,
+        filter=parse_filter(request.filter, named) if request.filter.strip() else None,
+        sort=check_sort(request.sort_by, named) if request.sort_by else None,
+        descending=request.sort_descending,
+        start_index=max(1, request.start_index),
+        count=min(max(0, count), MAX_COUNT),
+        projections=lambda kind: projection_of(request.projection, kind),
+        base_url=_base_url(request.context),
+    )
+
+
+def _base_url(context: pb.IngestContext) -> str:
+    if len(context.base_url) > _MAX_BASE_URL or "\0" in context.base_url:
+        raise ArgumentError("context.base_url is not a URL", field="context.base_url")
+    return context.base_url
+
+
+def _discovered(document: int, name: str, base_url: str) -> dict[str, Any]:
+    if document == pb.DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG:
+        return discovery.service_provider_config(
+            base_url,
+            bulk=False,
+            max_operations=0,
+            max_payload=MAX_DOCUMENT_BYTES,
+            max_results=MAX_COUNT,
+            default_page_size=DEFAULT_COUNT,
+        )
+    if document == pb.DISCOVERY_DOCUMENT_RESOURCE_TYPES:
+        return _one_or_all(
+            "ResourceType", name, discovery.resource_type(name, base_url), discovery.resource_types(base_url)
+        )
+    if document == pb.DISCOVERY_DOCUMENT_SCHEMAS:
+        return _one_or_all("Schema", name, discovery.schema(name, base_url), discovery.schemas(base_url))
+    raise ArgumentError("document is not one of DiscoveryDocument", field="document")
+
+
+def _one_or_all(kind: str, name: str, one: dict[str, Any] | None, every: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if not name:
+        return discovery.list_response(every, len(every), 1, len(every))
+    if one is None:
+        raise not_found(kind, name)
+    return one

@@ -1,0 +1,162 @@
+"""SCIM queries over one type of resource of one directory.
+
+The text of a statement depends on the shape of a query only, so that the driver keeps it prepared.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.domain.group import Group
+from service.domain.user import User
+from service.scim.attribute_paths import Target
+from service.scim.filter_ast import AttrPath, Compare, Filter
+from service.scim.keys import user_key
+from service.scim.member_refs import MemberRef
+from service.scim.rendering import GroupRef
+from service.scim.schema import USER, ResourceType
+from service.storage.database import Pool
+from service.storage.filters import FilterCompiler
+from service.storage.queries import load_queries
+from service.storage.resource_columns import TABLES
+from service.storage.rows import decode_document, group_from_row, user_from_row
+from service.storage.sorting import sort_key
+from service.storage.sql_text import Parameters
+
+SQL = load_queries("search")
+
+_SHARED = "u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at"
+_COLUMNS = {"User": _SHARED, "Group": f"{_SHARED}, u.idp_id"}
+_USER_NAME = AttrPath(None, "userName")
+_ID = AttrPath(None, "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked of one type of resource. `skip` and `limit` cut a page out of what matches."""
+
+    directory_id: str
+    resource_type: ResourceType
+    base_url: str
+    filter: Filter | None
+    sort: Target | None
+    descending: bool
+    skip: int
+    limit: int
+
+
+def unique_probe(expression: Filter | None, resource_type: ResourceType) -> tuple[str, str] | None:
+    """Statement and key of a filter that a unique index of users answers alone."""
+    if resource_type is not USER or not isinstance(expression, Compare) or expression.op != "eq":
+        return None
+    if not isinstance(expression.value, str):
+        return None
+    if expression.path == _USER_NAME:
+        return SQL["user_by_user_key"], user_key(expression.value)
+    return (SQL["user_by_id"], expression.value) if expression.path == _ID else None
+
+
+async def one_user(
+    pool: Pool, probe: tuple[str, str], directory_id: str, *, with_groups: bool
+) -> tuple[User, list[GroupRef] | None] | None:
+    """The user that a unique probe finds; None when there is none."""
+    row = await pool.fetchrow(probe[0], directory_id, probe[1], with_groups)
+    if row is None:
+        return None
+    if not with_groups:
+        return user_from_row(row), None
+    pairs: Any = decode_document(row["groups"]) if row["groups"] else []
+    return user_from_row(row), [GroupRef(group_id, name) for group_id, name in pairs]
+
+
+async def few(pool: Pool, query: Query, most: int, timeout: float) -> list[User | Group]:
+    """All that match a selective filter, at most `most`, in no order."""
+    parameters = Parameters(query.directory_id)
+    where = _where(query, parameters)
+    limit = parameters.add(most, "bigint")
+    statement = f"SELECT {_columns(query)} FROM {_table(query)} u WHERE {where} LIMIT {limit}"  # noqa: S608
+    return _resources(await pool.fetch(statement, *parameters.values, timeout=timeout), query.resource_type)
+
+
+async def page(pool: Pool, query: Query, timeout: float) -> tuple[int, list[User | Group]]:
+    """How many match, and the page, in one round trip. Raises TimeoutError after `timeout` seconds."""
+    parameters = Parameters(query.directory_id)
+    build = _plain_page if query.filter is None and query.sort is None else _matched_page
+    rows = await pool.fetch(build(query, parameters), *parameters.values, timeout=timeout)
+    found = [row for row in rows if row["id"] is not None]
+    return rows[0]["total"], _resources(found, query.resource_type)
+
+
+async def groups_of(
+    pool: Pool, directory_id: str, user_ids: Sequence[str], most: int
+) -> dict[str, list[GroupRef]] | None:
+    """Groups by user; None when they are more than `most`."""
+    rows = await pool.fetch(SQL["groups_of_users"], directory_id, user_ids, most + 1)
+    found: defaultdict[str, list[GroupRef]] = defaultdict(list)
+    for row in rows:
+        found[row["holder"]].append(GroupRef(row["id"], row["display_name"]))
+    return None if len(rows) > most else found
+
+
+async def members_of(
+    pool: Pool, directory_id: str, group_ids: Sequence[str], most: int
+) -> dict[str, list[MemberRef]] | None:
+    """Members by group; None when they are more than `most`."""
+    rows = await pool.fetch(SQL["members_of_groups"], directory_id, group_ids, most + 1)
+    found: defaultdict[str, list[MemberRef]] = defaultdict(list)
+    for row in rows:
+        found[row["holder"]].append(MemberRef(row["member_id"], row["member_type"], row["name"]))
+    return None if len(rows) > most else found
+
+
+def _plain_page(query: Query, parameters: Parameters) -> str:
+    """Without a filter the count and the way to the page read the index only."""
+    skip, limit = parameters.add(query.skip, "bigint"), parameters.add(query.limit, "bigint")
+    table = _table(query)
+    return (
+        f"WITH page AS (SELECT k.id FROM {table} k WHERE k.directory_id = $1"  # noqa: S608
+        f" ORDER BY k.id OFFSET {skip} LIMIT {limit})"
+        f" SELECT n.total, {_columns(query)}"
+        f" FROM (SELECT count(*) AS total FROM {table} c WHERE c.directory_id = $1) AS n"
+        f" LEFT JOIN (page p JOIN {table} u ON u.directory_id = $1 AND u.id = p.id) ON true ORDER BY u.id"
+    )
+
+
+def _matched_page(query: Query, parameters: Parameters) -> str:
+    """Each resource meets the filter once; only those of the page are read whole."""
+    key, source = "NULL::text", ""
+    if query.sort is not None:
+        made = sort_key(query.sort, query.resource_type, query.base_url, parameters)
+        key, source = made.expression, f" LEFT JOIN LATERAL {made.source} ON true" if made.source else ""
+    where = _where(query, parameters)
+    order = "m.k DESC NULLS FIRST, m.id" if query.descending else "m.k ASC NULLS LAST, m.id"
+    skip, limit = parameters.add(query.skip, "bigint"), parameters.add(query.limit, "bigint")
+    return (
+        f"WITH matched AS MATERIALIZED (SELECT u.id, {key} AS k FROM {_table(query)} u{source} WHERE {where}),"  # noqa: S608
+        f" page AS (SELECT m.id, row_number() OVER (ORDER BY {order}) AS n FROM matched m"
+        f" ORDER BY n OFFSET {skip} LIMIT {limit})"
+        f" SELECT c.total, {_columns(query)} FROM (SELECT count(*) AS total FROM matched) AS c"
+        f" LEFT JOIN (page p JOIN {_table(query)} u ON u.directory_id = $1 AND u.id = p.id) ON true ORDER BY p.n"
+    )
+
+
+def _where(query: Query, parameters: Parameters) -> str:
+    if query.filter is None:
+        return "u.directory_id = $1"
+    condition = FilterCompiler(query.resource_type, query.base_url, parameters).condition(query.filter)
+    return f"u.directory_id = $1 AND {condition}"
+
+
+def _columns(query: Query) -> str:
+    return _COLUMNS[query.resource_type.name]
+
+
+def _table(query: Query) -> str:
+    return TABLES[query.resource_type.name]
+
+
+def _resources(rows: Sequence[Any], resource_type: ResourceType) -> list[User | Group]:
+    if resource_type is USER:
+        return [user_from_row(row) for row in rows]
+    return [group_from_row(row) for row in rows]

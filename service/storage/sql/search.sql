@@ -1,0 +1,34 @@
+-- name: user_by_user_key
+-- The existence check that providers make before every create: one probe of a unique index. With $3 also the groups, as
+-- pairs of id and name.
+SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at,
+       CASE WHEN $3 THEN (
+         SELECT json_agg(json_build_array(g.id, g.display_name) ORDER BY g.id)
+           FROM membership m JOIN directory_group g ON g.directory_id = $1 AND g.id = m.group_id
+          WHERE m.directory_id = $1 AND m.member_id = u.id) END AS groups
+  FROM directory_user u WHERE u.directory_id = $1 AND u.user_key = $2
+
+-- name: user_by_id
+-- As user_by_user_key, by id.
+SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at,
+       CASE WHEN $3 THEN (
+         SELECT json_agg(json_build_array(g.id, g.display_name) ORDER BY g.id)
+           FROM membership m JOIN directory_group g ON g.directory_id = $1 AND g.id = m.group_id
+          WHERE m.directory_id = $1 AND m.member_id = u.id) END AS groups
+  FROM directory_user u WHERE u.directory_id = $1 AND u.id = $2
+
+-- name: groups_of_users
+-- Groups of many users, at most $3 rows.
+SELECT m.member_id AS holder, g.id, g.display_name
+  FROM membership m JOIN directory_group g ON g.directory_id = $1 AND g.id = m.group_id
+ WHERE m.directory_id = $1 AND m.member_id = ANY ($2::text[])
+ ORDER BY m.member_id, m.group_id LIMIT $3
+
+-- name: members_of_groups
+-- Members of many groups with their names, at most $3 rows.
+SELECT m.group_id AS holder, m.member_id, m.member_type, coalesce(u.user_name, g.display_name) AS name
+  FROM membership m
+  LEFT JOIN directory_user u ON u.directory_id = $1 AND u.id = m.member_id
+  LEFT JOIN directory_group g ON g.directory_id = $1 AND g.id = m.member_id
+ WHERE m.directory_id = $1 AND m.group_id = ANY ($2::text[])
+ ORDER BY m.group_id, m.member_id LIMIT $3
