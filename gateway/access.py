@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 import traceback
+from functools import cached_property
 from time import perf_counter
 from typing import Any, Final
 
@@ -35,7 +36,11 @@ class AccessLayer:
     def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._log: Any = structlog.get_logger("gateway")
+
+    @cached_property
+    def _log(self) -> Any:
+        # Bound at the first request, when logging is configured: a lazy logger costs as much again on every line.
+        return structlog.get_logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; never raises but when it is cancelled."""
@@ -84,13 +89,16 @@ class AccessLayer:
 
 
 async def _answer(exchange: Exchange, failure: Problem) -> None:
-    # Once a head is out nothing can be said any more; the server ends the connection.
-    if exchange.status:
-        return
     exchange.reason = failure.reason
+    if exchange.status:
+        return  # a head is out, so nothing can be said any more; the server ends the connection
     is_scim = bool(exchange.segments) and exchange.segments[0].lower() == "scim"
     render = scim_answer if is_scim else plain_answer
-    await exchange.answer(render(failure, exchange.request_id))
+    try:
+        await exchange.answer(render(failure, exchange.request_id))
+    except Exception:
+        # The server took no answer at all, perhaps because it is what failed. It ends the connection.
+        exchange.status = failure.rule.status
 
 
 async def _other_protocol(scope: Scope, receive: Receive, send: Send) -> None:

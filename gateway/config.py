@@ -37,7 +37,7 @@ class GatewayConfig:
     max_head_bytes: int = 65_536
     max_in_flight: int = 1_000
     head_seconds: float = 30.0
-    body_seconds: float = 30.0
+    body_seconds: float = 60.0
     deadline_seconds: float = 25.0
     keep_alive_seconds: int = 75
     stop_seconds: int = 5
@@ -109,8 +109,13 @@ def _flag(text: str) -> bool:
     return word in _TRUE
 
 
-def _bytes(text: str) -> int:
-    return int(_between(text, 1_024, 64 * 1024 * 1024, whole=True))
+def _document_bytes(text: str) -> int:
+    # The service takes documents of up to 2 MiB.
+    return int(_between(text, 1_024, 2 * 1024 * 1024, whole=True))
+
+
+def _head_bytes(text: str) -> int:
+    return int(_between(text, 1_024, 1024 * 1024, whole=True))
 
 
 def _count(text: str) -> int:
@@ -164,8 +169,8 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "DIRSYNC_HTTP_TLS_CERT": ("tls_cert_file", _file),
     "DIRSYNC_HTTP_TLS_KEY": ("tls_key_file", _file),
     "DIRSYNC_HTTP_TLS_CLIENT_CA": ("tls_client_ca_file", _file),
-    "DIRSYNC_MAX_BODY_BYTES": ("max_body_bytes", _bytes),
-    "DIRSYNC_MAX_HEAD_BYTES": ("max_head_bytes", _bytes),
+    "DIRSYNC_MAX_BODY_BYTES": ("max_body_bytes", _document_bytes),
+    "DIRSYNC_MAX_HEAD_BYTES": ("max_head_bytes", _head_bytes),
     "DIRSYNC_MAX_IN_FLIGHT": ("max_in_flight", _count),
     "DIRSYNC_HEAD_SECONDS": ("head_seconds", _seconds),
     "DIRSYNC_BODY_SECONDS": ("body_seconds", _seconds),

@@ -71,28 +71,33 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """ASGI `send` that adds `x-request-id` and notes status and size."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
+        started = message["type"] == "http.response.start"
+        if started:
             message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
-        elif message["type"] == "http.response.body":
-            self.sent_bytes += len(message.get("body", b""))
         await self._send(message)
+        if started:
+            self.status = message["status"]
+        else:
+            self.sent_bytes += len(message.get("body", b""))
 
     async def answer(self, answer: Answer) -> None:
         """Send a whole answer; to HEAD only its head."""
         status, headers, body, close = answer
+        headers = [*headers, (b"x-request-id", self.request_id.encode())]
         if status not in _BODILESS:
-            headers = [*headers, (b"content-length", b"%d" % len(body))]
+            headers.append((b"content-length", b"%d" % len(body)))
         if close:
-            headers = [*headers, (b"connection", b"close")]
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+            headers.append((b"connection", b"close"))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self.status = status
         if self.method == "HEAD" or status in _BODILESS:
             body = b""
+        self.sent_bytes = len(body)
         if close:
-            await self.send({"type": "http.response.body", "body": body, "more_body": True})
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
             await self._linger()
             body = b""
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+        await self._send({"type": "http.response.body", "body": body})
 
     async def _linger(self) -> None:
         # Closing on unread bytes makes the kernel reset the connection, and the client loses the answer it was sent.

@@ -1,7 +1,7 @@
-"""Uvicorn's httptools protocol with what it lacks: ceilings on a head's size and time, and a deaf ear for `Upgrade`."""
+"""Uvicorn's httptools protocol with what it lacks: ceilings on sizes and times, and no ear for offers to upgrade."""
 
 import asyncio
-from typing import Final
+from typing import Final, Literal
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,20 +17,20 @@ class _HeadTooLargeError(Exception):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Refuses heads above `max_head_bytes` (431) and heads that are not whole after `head_seconds` (408)."""
+    """Refuses heads above `max_head_bytes` (431), and heads and bodies that are not whole in their time (408)."""
 
     max_head_bytes: int
     head_seconds: float
+    body_seconds: float
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock of the first head."""
         super().connection_made(transport)
-        self._in_head = False
+        self._arriving: Literal["head", "body"] | None = None
         self._too_large = False
         self._upgrade_offered = False
         self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._start_timer()
+        self._timer: asyncio.TimerHandle | None = self.loop.call_later(self.head_seconds, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -39,7 +39,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; a head that goes on and on is refused while it still arrives."""
-        if self._in_head:
+        if self._arriving == "head":
             self._head_bytes += len(data)
         self._unset_keepalive_if_required()
         try:
@@ -50,20 +50,23 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("")
             return
-        if self._in_head and self._head_bytes > self.max_head_bytes and not self.transport.is_closing():
+        if self._arriving == "head" and self._head_bytes > self.max_head_bytes:
             self._too_large = True
             self.send_400_response("")
+        elif self._arriving is not None and self._timer is None:
+            # A request that comes in one piece, as nearly all do, never needs the clock.
+            seconds = self.head_seconds if self._arriving == "head" else self.body_seconds
+            self._timer = self.loop.call_later(seconds, self._late)
 
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head = True
+        self._arriving = "head"
         self._head_bytes = 0
-        self._start_timer()
 
     def on_headers_complete(self) -> None:
         """The head is whole: check its size and hand it on."""
-        self._in_head = False
+        self._arriving = "body"
         self._stop_timer()
         size = len(self.url)
         for name, value in self.headers:
@@ -77,25 +80,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole."""
+        self._arriving = None
+        self._stop_timer()
         if not self._upgrade_offered:
             super().on_message_complete()
-
-    def _pass_over_offer(self, rest: bytes) -> None:
-        # httptools takes what follows an offer to upgrade for the other protocol and drops the body. Java's HTTP client
-        # offers h2c with every first request on plain HTTP, so the same request is read again without the offer.
-        method: bytes = self.parser.get_method()
-        if method == b"CONNECT":
-            self.send_400_response("")
-            return
-        close = not self.parser.should_keep_alive()
-        headers = [pair for pair in self.headers if pair[0] not in _OFFER]
-        if close:
-            headers.append((b"connection", b"close"))
-        version = self.parser.get_http_version().encode()
-        lines = [b"%s %s HTTP/%s" % (method, self.url, version), *(b"%s: %s" % pair for pair in headers), b"\r\n"]
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.data_received(b"\r\n".join(lines) + rest)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or too much of it, and close."""
@@ -104,25 +92,38 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._refuse(400, "This is not an HTTP request.")
 
-    def _start_timer(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
+    def _pass_over_offer(self, rest: bytes) -> None:
+        # httptools takes what follows an offer to upgrade for the other protocol and drops the body. Java's HTTP client
+        # offers h2c with every first request on plain HTTP, so the same request is read again without the offer.
+        method: bytes = self.parser.get_method()
+        if method == b"CONNECT":
+            self.send_400_response("")
+            return
+        headers = [pair for pair in self.headers if pair[0] not in _OFFER]
+        if not self.parser.should_keep_alive():
+            headers.append((b"connection", b"close"))
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version), *(b"%s: %s" % pair for pair in headers), b"\r\n"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(b"\r\n".join(lines) + rest)
 
     def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _head_is_late(self) -> None:
-        self._head_timer = None
-        if self.transport.is_closing():
-            return
-        if self._in_head:
-            self._refuse(408, "The head of the request did not arrive in time.")
-        else:
+    def _late(self) -> None:
+        self._timer = None
+        answering = self._arriving == "body" and self.cycle.response_started
+        if self._arriving is None or answering:
             self.transport.close()
+        else:
+            self._refuse(408, f"The {self._arriving} of the request did not arrive in time.")
 
     def _refuse(self, status: int, detail: str) -> None:
+        if self.transport.is_closing():
+            return
         _, headers, body, _ = scim_answer(http_problem(status, detail), "")
         headers = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
         lines = [b"HTTP/1.1 %d %s" % (status, _REASONS[status].encode()), *(b"%s: %s" % pair for pair in headers)]
@@ -130,6 +131,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def bounded_protocol(max_head_bytes: int, head_seconds: float) -> type[BoundedProtocol]:
-    """The protocol with its two ceilings, in bytes and seconds."""
-    return type("Protocol", (BoundedProtocol,), {"max_head_bytes": max_head_bytes, "head_seconds": head_seconds})
+def bounded_protocol(max_head_bytes: int, head_seconds: float, body_seconds: float) -> type[BoundedProtocol]:
+    """The protocol with its ceilings, in bytes and seconds."""
+    ceilings = {"max_head_bytes": max_head_bytes, "head_seconds": head_seconds, "body_seconds": body_seconds}
+    return type("Protocol", (BoundedProtocol,), ceilings)

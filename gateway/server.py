@@ -15,6 +15,7 @@ from gateway.http_protocol import bounded_protocol
 
 _BACKLOG: Final = 2_048
 _SETTLE_SECONDS: Final = 0.5
+_UNREAD_MILLISECONDS: Final = 60_000
 
 
 class _Listener(uvicorn.Server):
@@ -72,7 +73,11 @@ class HttpServer:
 
 def serve(app: ASGIApp, config: GatewayConfig, *, sock: socket.socket | None = None) -> HttpServer:
     """A server on `sock`, else on a new SO_REUSEPORT socket at `http_listen`. Raises OSError when that is taken."""
-    return HttpServer(app, config, sock or bind(*config.listen_address))
+    sock = sock or bind(*config.listen_address)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Connections inherit it: a client that stops reading cannot hold an answer in memory for ever.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MILLISECONDS)
+    return HttpServer(app, config, sock)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -92,7 +97,7 @@ def bind(host: str, port: int) -> socket.socket:
 def _uvicorn_config(app: ASGIApp, config: GatewayConfig) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=bounded_protocol(config.max_head_bytes, config.head_seconds),
+        http=bounded_protocol(config.max_head_bytes, config.head_seconds, config.body_seconds),
         ws="none",
         lifespan="off",
         interface="asgi3",

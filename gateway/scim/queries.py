@@ -13,6 +13,7 @@ from gateway.problems import invalid_syntax, invalid_value
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _INT32: Final = 2**31 - 1
+_LISTS: Final = frozenset({"attributes", "excludedattributes"})
 _ORDERS: Final = {"": False, "ascending": False, "descending": True}
 
 
@@ -47,7 +48,7 @@ def parse_query(query_string: bytes) -> Query:
         read = _PARAMETERS.get(name)
         if read is None:
             continue
-        if name in seen:
+        if name in seen and name not in _LISTS:
             raise invalid_value(f"The parameter {name} is given twice.")
         seen.add(name)
         read(query, _decoded(name, raw_value))
@@ -128,11 +129,11 @@ def _count(query: Query, value: Any) -> None:
 
 
 def _attributes(query: Query, value: Any) -> None:
-    query.attributes = _paths("attributes", value)
+    query.attributes += _paths("attributes", value)
 
 
 def _excluded_attributes(query: Query, value: Any) -> None:
-    query.excluded_attributes = _paths("excludedAttributes", value)
+    query.excluded_attributes += _paths("excludedAttributes", value)
 
 
 _PARAMETERS: Final[dict[str, Callable[[Query, Any], None]]] = {

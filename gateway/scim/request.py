@@ -1,12 +1,14 @@
 """A SCIM request after the checks that all of them share: credential, directory, base URL, media type."""
 
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import grpc
 
-from directorysync.v1.directory_ingest_pb2 import IngestContext, ResourceType
+from directorysync.v1.directory_ingest_pb2 import IngestContext, Projection, ResourceType
 from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.config import GatewayConfig
 from gateway.exchange import Exchange
@@ -39,14 +41,18 @@ class ScimRequest:
         """The parameters of the URL. Raises 400."""
         return parse_query(self.exchange.scope.get("query_string", b""))
 
-    async def text(self) -> str:
-        """The body. Raises 400, 408, 413, 415."""
-        check_content(self.exchange.headers)
-        return await read_text(self.exchange, self.config.max_body_bytes, self.config.body_seconds)
+    def projection(self) -> Projection | None:
+        """What the URL leaves of the resource in the answer; None for all. Raises 400."""
+        return self.query().projection() if self.exchange.scope.get("query_string") else None
 
-    async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[_Q, _R], message: _Q) -> _R:
+    async def text(self) -> str:
+        """The body. Raises 400, 413, 415."""
+        check_content(self.exchange.headers)
+        return await read_text(self.exchange, self.config.max_body_bytes)
+
+    def call(self, method: grpc.aio.UnaryUnaryMultiCallable[_Q, _R], message: _Q) -> Awaitable[_R]:
         """Call the service in the caller's name. Raises Problem."""
-        return await self.upstream.call(method, message, self.caller)
+        return self.upstream.call(method, message, self.caller)
 
 
 def accept_request(
@@ -87,10 +93,15 @@ def origin(exchange: Exchange, config: GatewayConfig) -> str:
         host = _first(headers.get(b"x-forwarded-host", b"")) or host
         if _first(headers.get(b"x-forwarded-proto", b"")).lower() in {b"http", b"https"}:
             scheme = _first(headers[b"x-forwarded-proto"]).lower().decode()
+    return f"{scheme}://{_host_name(host)}"
+
+
+@lru_cache(maxsize=128)
+def _host_name(host: bytes) -> str:
     name = host.decode("latin-1")
     if _HOST.fullmatch(name) is None:
         raise http_problem(400, "The Host header names no host.")
-    return f"{scheme}://{name}"
+    return name
 
 
 def _first(value: bytes) -> bytes:

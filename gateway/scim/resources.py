@@ -9,7 +9,7 @@ from gateway.scim.request import ScimRequest
 
 async def create(request: ScimRequest) -> Answer:
     """POST (RFC 7644 3.3): 201."""
-    projection = request.query().projection()
+    projection = request.projection()
     message = pb.CreateResourceRequest(
         context=request.context,
         resource_type=request.resource_type,
@@ -26,7 +26,7 @@ async def get(request: ScimRequest) -> Answer:
         context=request.context,
         resource_type=request.resource_type,
         id=request.id,
-        projection=request.query().projection(),
+        projection=request.projection(),
     )
     reply = await request.call(request.upstream.ingest.GetResource, message)
     unwanted = request.exchange.headers.get(b"if-none-match")
@@ -37,7 +37,7 @@ async def get(request: ScimRequest) -> Answer:
 
 async def replace(request: ScimRequest) -> Answer:
     """PUT (RFC 7644 3.5.1): 200."""
-    projection = request.query().projection()
+    projection = request.projection()
     message = pb.ReplaceResourceRequest(
         context=request.context,
         resource_type=request.resource_type,
@@ -52,7 +52,7 @@ async def replace(request: ScimRequest) -> Answer:
 
 async def patch(request: ScimRequest) -> Answer:
     """PATCH (RFC 7644 3.5.2): 200 with the resource, or 204 when the service returned none."""
-    projection = request.query().projection()
+    projection = request.projection()
     message = pb.PatchResourceRequest(
         context=request.context,
         resource_type=request.resource_type,

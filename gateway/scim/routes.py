@@ -18,7 +18,6 @@ from gateway.upstream import Upstream
 
 Handler = Callable[[ScimRequest], Awaitable[Answer]]
 
-_PREFIX: Final = ("scim", "v2")
 _BASE: Final = "/scim/v2/{key}"
 _ANY: Final = "{id}"
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -78,8 +77,10 @@ def find_route(rest: list[str]) -> Route | None:
     """The route of the segments behind the directory's key. Endpoint names in any case."""
     if len(rest) > 2:
         return None
-    lowered = tuple(segment.lower() for segment in rest)
-    return ROUTES.get(lowered) or (ROUTES.get((lowered[0], _ANY)) if len(rest) == 2 else None)
+    if len(rest) < 2:
+        return ROUTES.get((rest[0].lower(),) if rest else ())
+    name = rest[0].lower()
+    return ROUTES.get((name, rest[1].lower())) or ROUTES.get((name, _ANY))
 
 
 class ScimApp:
@@ -104,11 +105,12 @@ class ScimApp:
         await exchange.answer(answer)
 
     async def _answer(self, exchange: Exchange) -> Answer:
-        version, key, rest = exchange.segments[:2], exchange.segments[2:3], exchange.segments[3:]
-        if not key or tuple(segment.lower() for segment in version) != _PREFIX:
+        segments = exchange.segments
+        if len(segments) < 3 or segments[1].lower() != "v2":
             raise http_problem(404, "The base URL of a directory is /scim/v2/ and its key.")
-        if _KEY.fullmatch(key[0]):
-            exchange.directory = key[0]
+        key, rest = segments[2], segments[3:]
+        if _KEY.fullmatch(key):
+            exchange.directory = key
         route = find_route(rest)
         if route is None:
             raise http_problem(404, "No such endpoint. Offered are Users, Groups and what ResourceTypes lists.")

@@ -11,8 +11,9 @@ import pytest
 from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry
 
+from directorysync.v1 import directory_ingest_pb2 as pb
 from gateway.config import GatewayConfig
-from tests.unit.gateway.conftest import BASE, TOKEN, MakeApp, MakeClient, lines
+from tests.unit.gateway.conftest import BASE, TOKEN, MakeApp, MakeClient, Serving, exchange_bytes, lines
 from tests.unit.gateway.fake_upstream import FakeChannel, rpc_error
 
 
@@ -215,3 +216,15 @@ async def test_more_rooms_are_found_by_the_first_segment(make_client: MakeClient
         assert (answer.text, "x-request-id" in answer.headers) == ("portal", True)
     with pytest.raises(ValueError, match="two rooms for /scim"):
         make_app(extra_routes=[("scim", room)])
+
+
+async def test_an_answer_that_the_server_cannot_send_ends_the_connection_and_is_a_fault(
+    make_app: MakeApp, serving: Serving, channel: FakeChannel, log_text: io.StringIO
+) -> None:
+    resource = pb.ResourceDocument(document_json="{}", etag="bad\r\nx-injected: 1")
+    channel.replies["GetResource"] = pb.GetResourceResponse(resource=resource)
+    async with serving(make_app()) as server:
+        head = f"GET /scim/v2/key-1/Users/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        assert b"x-injected" not in await exchange_bytes(server.port, head.encode())
+    fault, request = lines(log_text)
+    assert (fault["event"], request["status"], request["reason"]) == ("fault", 500, "INTERNAL")

@@ -50,6 +50,7 @@ def test_every_kind_of_setting() -> None:
         ("DIRSYNC_TRUST_FORWARDED", "maybe"),
         ("DIRSYNC_MAX_BODY_BYTES", "many"),
         ("DIRSYNC_MAX_BODY_BYTES", "0"),
+        ("DIRSYNC_MAX_BODY_BYTES", "2097153"),
         ("DIRSYNC_DEADLINE_SECONDS", "nan"),
         ("DIRSYNC_DEADLINE_SECONDS", "-1"),
         ("DIRSYNC_KEEP_ALIVE_SECONDS", "7.5"),

@@ -28,6 +28,7 @@ from gateway.scim.queries import Query, parse_query, parse_search
         (b"count=" + b"9" * 5000, Query(count=2**31 - 1)),
         (b"count=-99999999999", Query(count=-(2**31) + 1)),
         (b"attributes=userName,%20name.givenName,", Query(attributes=("userName", "name.givenName"))),
+        (b"attributes=a&attributes=b,c", Query(attributes=("a", "b", "c"))),
         (b"excludedAttributes=members", Query(excluded_attributes=("members",))),
     ],
 )

@@ -76,7 +76,7 @@ async def test_a_client_that_asks_before_it_sends_is_told_413_at_once(make_app: 
 
 
 async def test_a_body_that_never_ends_is_given_up(make_app: MakeApp, serving: Serving, channel: FakeChannel) -> None:
-    async with serving(make_app(config=GatewayConfig(body_seconds=0.05))) as server:
+    async with serving(make_app(), body_seconds=0.05) as server:
         raw = await exchange_bytes(server.port, post_head(b"Content-Length: 10"), b"{")
     assert scim_error(raw)[0] == 408
     assert not channel.calls
