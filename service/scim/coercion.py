@@ -201,7 +201,7 @@ def _number(value: object, where: str, notes: Notes) -> Any:
 
 def _kept(value: object, where: str, reason: str, notes: Notes) -> Any:
     kept = without_nulls(value)
-    if kept == [] or kept == {}:
+    if isinstance(kept, list | dict) and not kept:
         return None
     notes.append(Diagnostic(where, reason))
     return kept

@@ -215,7 +215,7 @@ class FilterParser:
     def _known(self, target: Target, written: str) -> Target:
         if target.schema_known and not target.known:
             raise InvalidFilter(f"'{written[:100]}' is not an attribute of {self._resource_type.name}")
-        if not target.name or "." in (target.sub or ""):
+        if not target.name or "." in (target.sub or "") or written[-1] == ".":
             raise InvalidFilter("an attribute is expected where the filter has a schema or too many dots")
         if not target.schema_known and not PRINTABLE_URN.match(target.urn or ""):
             raise InvalidFilter("a schema URN in the filter is malformed")

@@ -40,6 +40,8 @@ def parse_path(text: str, resource_type: ResourceType) -> PatchPath:
 
 def _parse(text: str, resource_type: ResourceType) -> PatchPath:
     written = text.strip()
+    if written.endswith("."):
+        raise InvalidPath("the path ends in a dot")
     if "[" in written:
         return _parse_value_path(written, resource_type)
     target = read_name(written, resource_type)

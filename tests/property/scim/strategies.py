@@ -34,12 +34,40 @@ words = st.sampled_from(["a", "A", "b", "ab", "Ba", "work", "home", "x@y.z", 'q"
 scalars = st.none() | st.booleans() | st.integers(-10, 10**30) | st.floats() | texts
 names = st.sampled_from(
     [
-        *STRINGS, *LISTS, "USERNAME", "active", "value", "type", "primary", "display", "displayName", "$ref", "members",
-        "id", "meta", "groups", "password", "schemas", "manager", "managerId", "name.givenName", "emails.value", "department",
-        URN, URN.upper(), f"{URN}:department", f"{URN}:manager.value", "urn:okta:custom:group:1.0", "urn:x:y", "foo", "foo.bar",
-        "emails[type eq \"work\"].value", "externalId", "",
+        *STRINGS,
+        *LISTS,
+        "USERNAME",
+        "active",
+        "value",
+        "type",
+        "primary",
+        "display",
+        "displayName",
+        "$ref",
+        "members",
+        "id",
+        "meta",
+        "groups",
+        "password",
+        "schemas",
+        "manager",
+        "managerId",
+        "name.givenName",
+        "emails.value",
+        "department",
+        URN,
+        URN.upper(),
+        f"{URN}:department",
+        f"{URN}:manager.value",
+        "urn:okta:custom:group:1.0",
+        "urn:x:y",
+        "foo",
+        "foo.bar",
+        'emails[type eq "work"].value',
+        "externalId",
+        "",
     ]
-) | st.text(max_size=6)  # fmt: skip
+) | st.text(max_size=6)
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=5), max_leaves=15
 )
@@ -48,14 +76,45 @@ bodies = values | st.dictionaries(names, values, max_size=8).map(
 )
 paths = st.sampled_from(
     [
-        None, "userName", "displayName", "title", "active", "name", "name.givenName", "Name.FamilyName", "emails", "roles",
-        "emails.value", "emails.primary", 'emails[type eq "work"]', 'emails[type eq "work"].value', "manager", URN,
-        f"{URN}:manager", f"{URN}:manager.value", f"{URN}:department", 'emails[primary eq "True"].display', "foo", "foo.bar",
-        'foo[a eq "b"].c', "urn:x:y:z", "urn:okta:custom:group:1.0", 'roles[value co "A"]', 'emails[not (value pr)].type',
-        'name[givenName eq "a"].familyName', "addresses", 'addresses[type eq "work" and country eq "DE"].locality', "members",
-        'members[value eq "a" or value eq "b"]', 'members[type eq "Group"]', "members.value", "emails[0].value", "id", "meta.version",
+        None,
+        "userName",
+        "displayName",
+        "title",
+        "active",
+        "name",
+        "name.givenName",
+        "Name.FamilyName",
+        "emails",
+        "roles",
+        "emails.value",
+        "emails.primary",
+        'emails[type eq "work"]',
+        'emails[type eq "work"].value',
+        "manager",
+        URN,
+        f"{URN}:manager",
+        f"{URN}:manager.value",
+        f"{URN}:department",
+        'emails[primary eq "True"].display',
+        "foo",
+        "foo.bar",
+        'foo[a eq "b"].c',
+        "urn:x:y:z",
+        "urn:okta:custom:group:1.0",
+        'roles[value co "A"]',
+        "emails[not (value pr)].type",
+        'name[givenName eq "a"].familyName',
+        "addresses",
+        'addresses[type eq "work" and country eq "DE"].locality',
+        "members",
+        'members[value eq "a" or value eq "b"]',
+        'members[type eq "Group"]',
+        "members.value",
+        "emails[0].value",
+        "id",
+        "meta.version",
     ]
-) | st.text(max_size=10)  # fmt: skip
+) | st.text(max_size=10)
 operations = st.fixed_dictionaries(
     {"op": st.sampled_from(["add", "Replace", "REMOVE", "remove", "add"])}, optional={"path": paths, "value": values}
 )
@@ -82,11 +141,16 @@ documents: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 text_paths = st.sampled_from(
     [
-        AttrPath(None, "userName"), AttrPath(None, "externalId"), AttrPath(None, "name", "givenName"),
-        AttrPath(None, "emails", "value"), AttrPath(None, "emails", "type"), AttrPath(URN, "department"),
-        AttrPath(URN, "manager", "value"), AttrPath("urn:x:y", "foo", "bar"),
+        AttrPath(None, "userName"),
+        AttrPath(None, "externalId"),
+        AttrPath(None, "name", "givenName"),
+        AttrPath(None, "emails", "value"),
+        AttrPath(None, "emails", "type"),
+        AttrPath(URN, "department"),
+        AttrPath(URN, "manager", "value"),
+        AttrPath("urn:x:y", "foo", "bar"),
     ]
-)  # fmt: skip
+)
 text_ops = st.sampled_from(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"])
 comparisons: st.SearchStrategy[Filter] = (
     st.builds(
@@ -125,9 +189,38 @@ filters = combined(comparisons | value_paths, 6)
 fragments = st.lists(
     st.sampled_from(
         [
-            "userName", "emails", "[", "]", "(", ")", "eq", "pr", "and", "or", "not", '"x"', '"', "\\", "type", ".value", "1", "true",
-            "null", "urn:x:y:z", f"{URN}:manager", "manager", "meta.created", "active", '"True"', "co", "gt", "\0", "ß", " ", "'",
+            "userName",
+            "emails",
+            "[",
+            "]",
+            "(",
+            ")",
+            "eq",
+            "pr",
+            "and",
+            "or",
+            "not",
+            '"x"',
+            '"',
+            "\\",
+            "type",
+            ".value",
+            "1",
+            "true",
+            "null",
+            "urn:x:y:z",
+            f"{URN}:manager",
+            "manager",
+            "meta.created",
+            "active",
+            '"True"',
+            "co",
+            "gt",
+            "\0",
+            "ß",
+            " ",
+            "'",
         ]
     ),
     max_size=12,
-).map(" ".join) | st.text(max_size=20)  # fmt: skip
+).map(" ".join) | st.text(max_size=20)

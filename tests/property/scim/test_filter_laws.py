@@ -96,5 +96,4 @@ def compare(found: list[Any], expression: Compare) -> bool:
 def norm(value: Any, exact: bool) -> Any:
     if exact or not isinstance(value, str):
         return value
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
-    return folded
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())

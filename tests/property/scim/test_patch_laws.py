@@ -24,17 +24,30 @@ singular = st.sampled_from(
     ["displayName", "title", "nickName", "name.givenName", f"{s.URN}:department", f"{s.URN}:manager.value"]
 )
 conforming = st.one_of(
-    st.builds(lambda op, path, value: {"op": op, "path": path, "value": value}, st.sampled_from(["add", "replace"]), singular, s.words),
+    st.builds(
+        lambda op, path, value: {"op": op, "path": path, "value": value},
+        st.sampled_from(["add", "replace"]),
+        singular,
+        s.words,
+    ),
     st.builds(lambda path: {"op": "remove", "path": path}, singular),
-    st.builds(lambda op, value: {"op": op, "value": value}, st.sampled_from(["add", "replace"]),
-              st.fixed_dictionaries({}, optional={"title": s.words, "name": st.fixed_dictionaries({"givenName": s.words})})
-              .filter(bool)),
-    st.builds(lambda values: {"op": "replace", "path": "emails", "value": values}, st.lists(
-        st.fixed_dictionaries({"value": s.words, "type": st.sampled_from(["work", "home"])}), min_size=1, max_size=3)),
+    st.builds(
+        lambda op, value: {"op": op, "value": value},
+        st.sampled_from(["add", "replace"]),
+        st.fixed_dictionaries(
+            {}, optional={"title": s.words, "name": st.fixed_dictionaries({"givenName": s.words})}
+        ).filter(bool),
+    ),
+    st.builds(
+        lambda values: {"op": "replace", "path": "emails", "value": values},
+        st.lists(
+            st.fixed_dictionaries({"value": s.words, "type": st.sampled_from(["work", "home"])}), min_size=1, max_size=3
+        ),
+    ),
     st.builds(lambda kind: {"op": "remove", "path": f'emails[type eq "{kind}"]'}, st.sampled_from(["work", "home"])),
     st.just({"op": "remove", "path": "emails"}),
     st.builds(lambda word: {"op": "replace", "path": 'emails[type eq "work"].display', "value": word}, s.words),
-)  # fmt: skip
+)
 
 
 def run(document: dict[str, Any], *operations: dict[str, Any]) -> dict[str, Any]:

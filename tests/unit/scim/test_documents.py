@@ -1,0 +1,335 @@
+from typing import Any
+
+import pytest
+
+from service.scim.documents import Decoded, MemberRef, decode, merge_put
+from service.scim.errors import InvalidSyntax, InvalidValue, ScimError
+from service.scim.limits import MAX_ATTRIBUTES, MAX_DEPTH, MAX_NAME_LENGTH, MAX_STRING_LENGTH
+from service.scim.schema import ENTERPRISE_USER_URN as ENT
+from service.scim.schema import GROUP, USER
+
+ADSCIM = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
+
+
+def user(**attributes: Any) -> dict[str, Any]:
+    return decode({"userName": "ada", **attributes}, USER).document
+
+
+def rest(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != "userName"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        pytest.param({"active": "False"}, {"active": False}, id="E02"),
+        pytest.param({"active": "true"}, {"active": True}, id="L01"),
+        pytest.param(
+            {"emails": [{"value": "a", "primary": "True"}]}, {"emails": [{"value": "a", "primary": True}]}, id="rule-4"
+        ),
+        pytest.param({ENT: {"manager": "48af"}}, {ENT: {"manager": {"value": "48af"}}}, id="E08"),
+        pytest.param({"manager": "48af"}, {ENT: {"manager": {"value": "48af"}}}, id="E09-bare-name"),
+        pytest.param(
+            {ENT: {"manager": [{"$ref": "http://h/Users/x", "value": "x"}]}},
+            {ENT: {"manager": {"$ref": "http://h/Users/x", "value": "x"}}},
+            id="E09",
+        ),
+        pytest.param(
+            {"roles": [{"value": '{"id":"06b","value":"Admin","displayName":"Admin"}'}]},
+            {"roles": [{"value": "Admin", "display": "Admin"}]},
+            id="E10",
+        ),
+        pytest.param(
+            {"roles": [{"value": "Admin", "displayName": "A", "type": "WindowsAzureActiveDirectoryRole"}]},
+            {"roles": [{"value": "Admin", "display": "A", "type": "WindowsAzureActiveDirectoryRole"}]},
+            id="E11",
+        ),
+        pytest.param({"meta": {"resourceType": "User"}, "roles": []}, {}, id="E13"),
+        pytest.param(
+            {"name.givenName": "Ada", "name": {"familyName": "B"}},
+            {"name": {"familyName": "B", "givenName": "Ada"}},
+            id="E06",
+        ),
+        pytest.param(
+            {f"{ENT}:employeeNumber": "7", ENT: {"department": "R"}},
+            {ENT: {"employeeNumber": "7", "department": "R"}},
+            id="E07",
+        ),
+        pytest.param({"id": "x", "meta": {}, "groups": []}, {}, id="O05"),
+        pytest.param({"password": "1mz050nq"}, {}, id="O06"),
+        pytest.param({"name": {"middleName": "", "familyName": "U"}}, {"name": {"familyName": "U"}}, id="O14"),
+        pytest.param(
+            {ENT: {"employeeNumber": 701984, "costCenter": 4.5}},
+            {ENT: {"employeeNumber": "701984", "costCenter": "4.5"}},
+            id="O17",
+        ),
+        pytest.param({"externalId": 12}, {"externalId": "12"}, id="O17-core"),
+        pytest.param({"id": None, "meta": {"resourceType": "User"}}, {}, id="L02"),
+        pytest.param(
+            {ENT: {"department": "", "manager": {"managerId": "77", "displayName": "  "}}},
+            {ENT: {"manager": {"value": "77"}}},
+            id="L03",
+        ),
+        pytest.param(
+            {
+                "emails": [
+                    {"value": "a", "type": "work", "primary": True},
+                    {"value": "b", "type": "home", "primary": True},
+                ]
+            },
+            {
+                "emails": [
+                    {"value": "a", "type": "work", "primary": True},
+                    {"value": "b", "type": "home", "primary": False},
+                ]
+            },
+            id="P02",
+        ),
+        pytest.param(
+            {
+                "photos": [],
+                "emails": [{"primary": True, "type": "other", "value": "a"}],
+                "name": {"familyName": "", "formatted": "ada"},
+            },
+            {"emails": [{"primary": True, "type": "other", "value": "a"}], "name": {"formatted": "ada"}},
+            id="K02",
+        ),
+        pytest.param({"name": '{"givenName":"Ada"}'}, {"name": {"givenName": "Ada"}}, id="X01"),
+        pytest.param({ENT: '{"manager":"{\\"value\\":\\"7\\"}"}'}, {ENT: {"manager": {"value": "7"}}}, id="X01-nested"),
+        pytest.param(
+            {"EMAILS": [{"VALUE": "a", "Type": "work"}], "DisplayName": "A", ENT.upper(): {"Department": "R"}},
+            {"emails": [{"value": "a", "type": "work"}], "displayName": "A", ENT: {"department": "R"}},
+            id="rule-3",
+        ),
+        pytest.param(
+            {"title": None, "name": {"givenName": None}, "emails": [None], ENT: {"manager": None}}, {}, id="rule-5"
+        ),
+        pytest.param(
+            {"shoeSize": 9, "foo.bar": [None, 1], "urn:x:y:2.0": {"a": None, "b": 1}},
+            {"shoeSize": 9, "foo.bar": [1], "urn:x:y:2.0": {"b": 1}},
+            id="rule-6",
+        ),
+        pytest.param(
+            {"emails": "a@x", "phoneNumbers": {"value": "1"}, "ims": ["x", "y"]},
+            {"emails": [{"value": "a@x"}], "phoneNumbers": [{"value": "1"}], "ims": [{"value": "x"}, {"value": "y"}]},
+            id="one-value-for-many",
+        ),
+        pytest.param({"emails": [{"type": "work", "value": "", "primary": True}]}, {}, id="a-type-alone-is-no-value"),
+        pytest.param({"displayName": ["A"], "title": {"value": "T"}}, {"displayName": "A", "title": "T"}, id="wrapped"),
+        pytest.param({"userType": " Employee "}, {"userType": " Employee "}, id="rule-10"),
+    ],
+)
+def test_a_user_body_is_understood(sent: dict[str, Any], stored: dict[str, Any]) -> None:
+    decoded = decode({"userName": "ada", **sent}, USER)
+    assert rest(decoded.document) == stored
+
+
+@pytest.mark.parametrize(
+    "schemas", [None, [], ["urn:scim:schemas:core:1.0"], "x", ["urn:ietf:params:scim:schemas:core:2.0:Group"]]
+)
+def test_schemas_are_inferred_k01(schemas: object) -> None:
+    assert user(schemas=schemas) == {"userName": "ada"}
+
+
+def test_foreign_schema_urns_are_not_kept_e12() -> None:
+    body = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group", ADSCIM],
+        "externalId": "8a",
+        "displayName": "Eng (EU)",
+    }
+    assert decode(body, GROUP).document == {"externalId": "8a", "displayName": "Eng (EU)"}
+
+
+def test_a_group_extension_is_kept_as_sent_o15() -> None:
+    body = {"displayName": "g", "urn:okta:custom:group:1.0": {"description": "d"}}
+    assert decode(body, GROUP).document == body
+
+
+def test_user_name_is_kept_exactly_as_sent() -> None:
+    assert decode({"userName": " Ada@Contoso.COM "}, USER).document["userName"] == " Ada@Contoso.COM "
+
+
+def test_the_body_is_not_changed() -> None:
+    body = {
+        "userName": "a",
+        "emails": [{"value": "x", "primary": True}, {"value": "y", "primary": True}],
+        "title": None,
+    }
+    copy = {
+        "userName": "a",
+        "emails": [{"value": "x", "primary": True}, {"value": "y", "primary": True}],
+        "title": None,
+    }
+    decode(body, USER)
+    assert body == copy
+
+
+@pytest.mark.parametrize(
+    ("sent", "path"),
+    [
+        ({"name": "Ada Byron"}, "name"),
+        ({"displayName": {"de": "A", "en": "B"}}, "displayName"),
+        ({"displayName": True}, "displayName"),
+        ({"title": ["a", "b"]}, "title"),
+        ({"emails": [{"value": "a", "primary": "perhaps"}]}, "emails[0].primary"),
+        ({"emails": [7, True]}, "emails[1]"),
+    ],
+)
+def test_what_is_not_understood_is_kept_and_reported(sent: dict[str, Any], path: str) -> None:
+    decoded = decode({"userName": "ada", **sent}, USER)
+    assert [note.path for note in decoded.diagnostics] == [path]
+    name = path.partition("[")[0]
+    assert decoded.document[name] == sent[name] or path == "emails[1]"
+
+
+def test_unknown_attributes_are_reported_but_extensions_are_not() -> None:
+    decoded = decode({"userName": "ada", "shoeSize": 9, "urn:x:y": {"a": 1}}, USER)
+    assert [(note.path, note.reason) for note in decoded.diagnostics] == [("shoeSize", "unknown attribute")]
+
+
+@pytest.mark.parametrize("name", [None, "", "  ", [], {"a": 1}, True, ["a", "b"]])
+def test_a_user_needs_a_user_name(name: object) -> None:
+    with pytest.raises(InvalidValue, match="userName"):
+        decode({"userName": name}, USER)
+    with pytest.raises(InvalidValue, match="userName"):
+        decode({}, USER)
+
+
+def test_a_group_needs_a_display_name() -> None:
+    with pytest.raises(InvalidValue, match="displayName"):
+        decode({"displayName": ""}, GROUP)
+
+
+@pytest.mark.parametrize("active", ["maybe", 2, {"a": 1}, "disabled"])
+def test_an_active_that_cannot_be_read_is_refused_never_ignored(active: object) -> None:
+    with pytest.raises(InvalidValue, match="active"):
+        user(active=active)
+
+
+@pytest.mark.parametrize("body", [None, [], "x", 1, True])
+def test_a_body_must_be_an_object(body: object) -> None:
+    with pytest.raises(InvalidSyntax):
+        decode(body, USER)
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"title": "a\0b"},
+        {"a\0b": "x"},
+        {"title": "\ud800"},
+        {"x": [{"y": "\0"}]},
+        {"roles": [{"value": '{"value":"a\\u0000"}'}]},
+        {"x": nested(MAX_DEPTH)},
+        {"x": list(range(MAX_ATTRIBUTES))},
+        {"k" * (MAX_NAME_LENGTH + 1): 1},
+        {"title": "t" * (MAX_STRING_LENGTH + 1)},
+        {"x": float("nan")},
+        {"roles": [{"value": '{"value":' + "[" * 60000}, {"x": "\0"}]},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_stored_or_is_too_much_is_refused(extra: dict[str, Any]) -> None:
+    with pytest.raises(ScimError) as caught:
+        user(**extra)
+    assert caught.value.detail
+    assert len(caught.value.detail) < 200
+
+
+def test_just_below_the_ceilings_is_accepted() -> None:
+    assert user(x=nested(MAX_DEPTH - 1))
+    assert user(**{"k" * MAX_NAME_LENGTH: 1, "title": "t" * MAX_STRING_LENGTH})
+
+
+def test_a_new_user_is_active_unless_it_says_otherwise() -> None:
+    assert decode({"userName": "a"}, USER).prepared == {"userName": "a", "active": True}
+    assert decode({"userName": "a", "active": False}, USER).prepared["active"] is False
+    assert decode({"displayName": "g"}, GROUP).prepared == {"displayName": "g"}
+
+
+@pytest.mark.parametrize(
+    ("old", "body", "merged"),
+    [
+        pytest.param(
+            {"userName": "a", "active": False, "title": "T"},
+            {"userName": "a"},
+            {"userName": "a", "active": False},
+            id="O07",
+        ),
+        pytest.param(
+            {"userName": "a", "active": False},
+            {"userName": "a", "active": True},
+            {"userName": "a", "active": True},
+            id="O07-reactivated",
+        ),
+        pytest.param({"userName": "a"}, {"userName": "b"}, {"userName": "b", "active": True}, id="bug-67"),
+    ],
+)
+def test_put_of_a_user(old: dict[str, Any], body: dict[str, Any], merged: dict[str, Any]) -> None:
+    assert merge_put(old, decode(body, USER)) == merged
+
+
+def test_put_of_a_group_keeps_its_external_id_p01() -> None:
+    old = {"displayName": "g", "externalId": "1", "urn:x:y": {"a": 1}}
+    assert merge_put(old, decode({"displayName": "h"}, GROUP)) == {"displayName": "h", "externalId": "1"}
+    assert merge_put(old, decode({"displayName": "h", "externalId": "2"}, GROUP))["externalId"] == "2"
+
+
+def members(value: object) -> Decoded:
+    return decode({"displayName": "g", "members": value}, GROUP)
+
+
+@pytest.mark.parametrize(
+    ("value", "refs"),
+    [
+        pytest.param([{"value": "u1"}], [MemberRef("u1")], id="O08"),
+        pytest.param(
+            [{"value": "u1", "display": "Ada", "type": "group"}], [MemberRef("u1", "Group", "Ada")], id="typed"
+        ),
+        pytest.param([{"$ref": None, "value": "f648"}], [MemberRef("f648")], id="E05"),
+        pytest.param([{"$ref": "Users/x1"}], [MemberRef("x1", "User")], id="Y01"),
+        pytest.param([{"$ref": "https://h/scim/v2/Groups/x1/"}], [MemberRef("x1", "Group")], id="Y01-absolute"),
+        pytest.param([{"value": "a", "$ref": "Users/b"}], [MemberRef("a", "User")], id="value-wins"),
+        pytest.param(["u1", 7], [MemberRef("u1"), MemberRef("7")], id="bare-ids"),
+        pytest.param([{"VALUE": "u1"}], [MemberRef("u1")], id="case"),
+        pytest.param([{"value": "u1"}, {"value": "u1", "display": "x"}], [MemberRef("u1")], id="bug-50"),
+        pytest.param({"value": "u1"}, [MemberRef("u1")], id="single"),
+        pytest.param({"members": [{"value": "u1"}]}, [MemberRef("u1")], id="W02"),
+        pytest.param('[{"value":"u1"}]', [MemberRef("u1")], id="X01"),
+        pytest.param([], [], id="empty"),
+    ],
+)
+def test_members_are_read_apart_from_the_document(value: object, refs: list[MemberRef]) -> None:
+    decoded = members(value)
+    assert decoded.members == tuple(refs)
+    assert decoded.document == {"displayName": "g"}
+    assert decoded.diagnostics == ()
+
+
+def test_silence_about_members_is_not_an_empty_list() -> None:
+    assert decode({"displayName": "g"}, GROUP).members is None
+    assert decode({"displayName": "g", "members": None}, GROUP).members is None
+    assert decode({"displayName": "g", "MEMBERS": ["a"]}, GROUP).members == (MemberRef("a"),)
+    assert decode({"displayName": "g", "urn:ietf:params:scim:schemas:core:2.0:Group:members": ["a"]}, GROUP).members
+
+
+def test_a_member_without_usable_id_is_reported() -> None:
+    decoded = members([{"display": "x"}, {"value": ""}, {"value": "ok"}, {"value": {"a": 1}}])
+    assert decoded.members == (MemberRef("ok"),)
+    assert [note.path for note in decoded.diagnostics] == ["members[0]", "members[1]", "members[3]"]
+
+
+def test_a_member_id_with_nul_is_refused() -> None:
+    with pytest.raises(InvalidValue):
+        members([{"value": "a\0"}])
+
+
+def test_many_members_do_not_count_as_attributes() -> None:
+    assert len(members([{"value": str(number)} for number in range(20_000)]).members or ()) == 20_000
