@@ -42,6 +42,7 @@ class Batch:
     pending: Sequence[Pending]
     results: list[Outcome | Exception] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    wrote: bool = False
 
 
 async def run_batch(connection: Connection, batch: Batch, clock: Clock, new_ids: IdSource, encode: Encode) -> None:
@@ -64,7 +65,8 @@ async def run_batch(connection: Connection, batch: Batch, clock: Clock, new_ids:
         batch.results.append(_record(batch, state, pending, decision, at, new_ids))
         writes.merge(decision.writes)
         state.apply(pending.directory_id, decision.writes)
-    if batch.events:
+    batch.wrote = bool(writes)
+    if writes:
         await batches.write(connection, writes, batch.events, [encode(event) for event in batch.events], at)
 
 

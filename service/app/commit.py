@@ -170,7 +170,7 @@ class Committer:
             with contextlib.suppress(*BROKEN, asyncpg.PostgresError):
                 await transaction.rollback()
             raise
-        if batch.events:
+        if batch.wrote:
             try:
                 await transaction.commit()
             except (*BROKEN, asyncpg.PostgresError) as error:
@@ -193,6 +193,8 @@ class Committer:
 
     async def _went_through(self, lane: _Lane, batch: Batch) -> bool:
         """After a lost answer: wait for the old transaction to end, then look whether its last event is there."""
+        if not batch.events:
+            return False  # what it wrote is written the same way again
         last = batch.events[-1]
         try:
             connection = await self._connected(lane)

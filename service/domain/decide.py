@@ -41,9 +41,16 @@ def decide(view: View, command: Command, now: datetime) -> Decision:
 def guess_needs(directory_id: str, command: Command, needs: Needs) -> None:
     """Add what the command will most likely ask for, so that one load serves the batch."""
     if isinstance(command, CreateUser | ReplaceUser):
-        needs.user_keys.add((directory_id, user_key(command.decoded.document["userName"])))
+        document = command.decoded.document
+        needs.user_keys.add((directory_id, user_key(document["userName"])))
+        if isinstance(command, CreateUser):
+            names = (document["userName"], document.get("externalId"))
+            needs.pending.update((directory_id, user_key(name)) for name in names if isinstance(name, str))
     elif isinstance(command, CreateGroup):
-        needs.group_keys.add((directory_id, group_key(command.decoded.document["displayName"])))
+        document = command.decoded.document
+        needs.group_keys.add((directory_id, group_key(document["displayName"])))
+        if isinstance(external := document.get("externalId"), str):
+            needs.pending.add((directory_id, user_key(external)))
     if isinstance(command, ReplaceUser | PatchUser | DeleteUser):
         needs.user_ids.add((directory_id, command.id))
     elif isinstance(command, ReplaceGroup | PatchGroup | DeleteGroup):

@@ -4,7 +4,7 @@ Members are rows: a command on one member looks at that member, never at the who
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +13,13 @@ from service.domain.change import Change, ChangeType, GroupMember
 from service.domain.commands import CreateGroup, DeleteGroup, PatchGroup, ReplaceGroup
 from service.domain.decision import Decision, Outcome, check_version, same
 from service.domain.group import Group, Member, group_fields
+from service.domain.references import arrive, as_refs, by_id, find, wait_for_unknown
 from service.domain.state import View, Writes
 from service.domain.user import previous_attributes
 from service.scim.dialects import dialect_for
-from service.scim.documents import Diagnostic, MemberRef, merge_put
+from service.scim.documents import Diagnostic, merge_put
 from service.scim.errors import Uniqueness
-from service.scim.members import MemberOp, ReplaceMembers, apply_members
+from service.scim.members import AddMembers, MemberOp, MemberPlan, ReplaceMembers, apply_members
 from service.scim.patch import apply_patch
 from service.scim.schema import GROUP
 
@@ -29,6 +30,7 @@ class Delta:
 
     added: Sequence[Member] = ()
     removed: Sequence[Member] = ()
+    writes: Writes = field(default_factory=Writes)
 
 
 def create_group(view: View, command: CreateGroup, now: datetime) -> Decision:
@@ -46,9 +48,10 @@ def create_group(view: View, command: CreateGroup, now: datetime) -> Decision:
         updated_at=now,
     )
     _check_name(view, group)
-    members = _resolve(view, group.id, command.decoded.members or (), now)
-    outcome = Outcome(group, changed=True, members=members, diagnostics=command.decoded.diagnostics)
-    return _decision(outcome, [Change(ChangeType.GROUP_CREATED, group)], Delta(added=members))
+    delta = _member_delta(view, group.id, {}, [AddMembers(tuple(command.decoded.members or ()))], now)
+    outcome = Outcome(group, changed=True, members=delta.added, diagnostics=command.decoded.diagnostics)
+    decision = _decision(outcome, [Change(ChangeType.GROUP_CREATED, group)], delta)
+    return replace(decision, changes=[*decision.changes, *arrive(view, group, decision.writes, now)])
 
 
 def replace_group(view: View, command: ReplaceGroup, now: datetime) -> Decision:
@@ -76,10 +79,9 @@ def patch_group(view: View, command: PatchGroup, now: datetime) -> Decision:
         patched = apply_patch({**group.document, "id": group.id}, command.plan.document_operations, GROUP)
         document = {key: value for key, value in patched.document.items() if key != "id"}
         diagnostics = patched.diagnostics
-    operations = command.plan.member_operations
     plan = command.plan
-    current = view.all_members(group.id) if plan.needs_all else view.members(group.id, plan.named)
-    delta = _member_delta(view, group.id, current, operations, now)
+    current = view.all_members(group.id) if plan.needs_all else None
+    delta = _member_delta(view, group.id, current, plan.member_operations, now)
     return _update(view, Outcome(group, changed=False, diagnostics=diagnostics), group, document, delta, now)
 
 
@@ -107,25 +109,31 @@ def _check_name(view: View, group: Group) -> None:
         raise Uniqueness("another group of this directory has this displayName")
 
 
-def _resolve(view: View, group_id: str, refs: Sequence[MemberRef], now: datetime) -> list[Member]:
-    """Memberships for those of the references that exist in the directory."""
-    known = view.refs(ref.value for ref in refs)
-    return [
-        Member(group_id, ref.id, ref.type, ref.name, now)
-        for value in dict.fromkeys(ref.value for ref in refs)
-        if (ref := known.get(value)) is not None
-    ]
-
-
 def _member_delta(
-    view: View, group_id: str, current: Mapping[str, Member], operations: Sequence[MemberOp], now: datetime
+    view: View,
+    group_id: str,
+    current: Mapping[str, Member] | None,
+    operations: Sequence[MemberOp],
+    now: datetime,
 ) -> Delta:
+    """What the operations do. `current`: every member when that matters; None: look only at those that are named."""
     if not operations:
         return Delta()
-    as_refs = {member.member_id: MemberRef(member.member_id, member.type, member.name) for member in current.values()}
-    added, removed = apply_members(as_refs, operations)
-    gone = [_named(view, current[member_id]) for member_id in removed]
-    return Delta(_resolve(view, group_id, tuple(added), now), gone)
+    found = find(view, named_values(operations))
+    meant = by_id(operations, found)
+    if current is None:
+        current = view.members(group_id, named_values(meant))
+    added, removed = apply_members(as_refs(current.values()), meant)
+    writes = wait_for_unknown((view.directory_id, group_id), operations, found, now)
+    begin = [
+        Member(group_id, ref.id, ref.type, ref.name, now) for ref in (found.refs[member.value] for member in added)
+    ]
+    return Delta(begin, [_named(view, current[member_id]) for member_id in removed], writes)
+
+
+def named_values(operations: Sequence[MemberOp]) -> set[str]:
+    """Values that operations name one by one."""
+    return set(MemberPlan((), tuple(operations)).named)
 
 
 def _named(view: View, member: Member) -> Member:
@@ -141,7 +149,7 @@ def _update(  # noqa: PLR0917 (the parts of one update)
 ) -> Decision:
     touched = not same(document, group.document)
     if not touched and not delta.added and not delta.removed:
-        return Decision(outcome)
+        return Decision(outcome, writes=delta.writes)
     updated = replace(group, document=document, version=group.version + 1, updated_at=now)
     changes: list[Change] = []
     if touched:
@@ -151,13 +159,17 @@ def _update(  # noqa: PLR0917 (the parts of one update)
             _check_name(view, updated)
         before = previous_attributes(group.document, document, (group_fields(group), group_fields(updated)))
         changes.append(Change(ChangeType.GROUP_UPDATED, updated, before))
-    return _decision(replace(outcome, entity=updated, changed=True), changes, delta)
+    decision = _decision(replace(outcome, entity=updated, changed=True), changes, delta)
+    if updated.external_id == group.external_id:
+        return decision
+    return replace(decision, changes=[*decision.changes, *arrive(view, updated, decision.writes, now)])
 
 
 def _decision(outcome: Outcome, changes: list[Change], delta: Delta) -> Decision:
     group = outcome.entity
     assert isinstance(group, Group)  # noqa: S101 (narrowing; decisions of this module are about groups)
     writes = Writes(groups={(group.directory_id, group.id): group})
+    writes.merge(delta.writes)
     for member in delta.removed:
         writes.members[(group.directory_id, group.id, member.member_id)] = None
         changes.append(_membership(group, member, added=False))

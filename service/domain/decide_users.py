@@ -1,6 +1,7 @@
 """(state, command on a user) -> decision, or an error that belongs to that command alone. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from service.domain.caller import not_found
 from service.domain.change import Change, ChangeType
 from service.domain.commands import CreateUser, DeleteUser, PatchUser, ReplaceUser
 from service.domain.decision import Decision, Outcome, check_version, same
+from service.domain.references import arrive
 from service.domain.state import View, Writes
 from service.domain.user import User, previous_attributes
 from service.scim.documents import Diagnostic, merge_put
@@ -28,7 +30,8 @@ def create_user(view: View, command: CreateUser, now: datetime) -> Decision:
         updated_at=now,
     )
     _check_unique(view, user)
-    return _written(user, Change(ChangeType.USER_CREATED, user), command.decoded.diagnostics)
+    decision = _written(user, Change(ChangeType.USER_CREATED, user), command.decoded.diagnostics)
+    return replace(decision, changes=[*decision.changes, *arrive(view, user, decision.writes, now)])
 
 
 def replace_user(view: View, command: ReplaceUser, now: datetime) -> Decision:
@@ -85,7 +88,10 @@ def _update(
     if updated.key != user.key:
         _check_unique(view, updated)
     before = previous_attributes(user.document, document, (user.profile, updated.profile))
-    return _written(updated, Change(ChangeType.USER_UPDATED, updated, before), diagnostics)
+    decision = _written(updated, Change(ChangeType.USER_UPDATED, updated, before), diagnostics)
+    if updated.key == user.key and updated.external_id == user.external_id:
+        return decision
+    return replace(decision, changes=[*decision.changes, *arrive(view, updated, decision.writes, now)])
 
 
 def _written(user: User, change: Change, diagnostics: Sequence[Diagnostic]) -> Decision:

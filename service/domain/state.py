@@ -5,7 +5,8 @@ what a command needs need not be foretold exactly, only guessed well (service.do
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from service.domain.directory import DirectoryState
@@ -25,6 +26,8 @@ class Needs:
     group_ids: set[Key] = field(default_factory=set)
     group_keys: set[Key] = field(default_factory=set)
     refs: set[Key] = field(default_factory=set)
+    externals: set[Key] = field(default_factory=set)
+    pending: set[Key] = field(default_factory=set)
     members: set[MemberKey] = field(default_factory=set)
     all_members: set[Key] = field(default_factory=set)
 
@@ -58,6 +61,16 @@ class Ref:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A reference of a group to a member that does not exist yet. `key`: the value, folded like a userName."""
+
+    group_id: str
+    value: str
+    key: str
+    since: datetime
+
+
 @dataclass(slots=True)
 class Writes:
     """Rows to write, by key; a later write of the same key stands in for an earlier one. None: remove."""
@@ -67,15 +80,25 @@ class Writes:
     members: dict[MemberKey, Member | None] = field(default_factory=dict)
     gone_users: set[Key] = field(default_factory=set)
     gone_groups: set[Key] = field(default_factory=set)
+    awaited: dict[MemberKey, Awaited | None] = field(default_factory=dict)
+    unawaited_groups: set[Key] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.users or self.groups or self.members or self.gone_users or self.gone_groups)
+        return any(getattr(self, part.name) for part in fields(self))
+
+    def await_nobody(self, directory_id: str, group_id: str) -> None:
+        """Forget every reference of a group that waits."""
+        self.awaited = {key: value for key, value in self.awaited.items() if key[:2] != (directory_id, group_id)}
+        self.unawaited_groups.add((directory_id, group_id))
 
     def merge(self, later: "Writes") -> None:
         """Add what a later command writes."""
         self.users.update(later.users)
         self.groups.update(later.groups)
         self.members.update(later.members)
+        for directory_id, group_id in later.unawaited_groups:
+            self.await_nobody(directory_id, group_id)
+        self.awaited.update(later.awaited)
         for key in later.gone_users:
             self.users.pop(key, None)
         for key in later.gone_groups:
@@ -96,9 +119,12 @@ class State:
         self._refs: dict[Key, Ref | None] = {}
         self._members: dict[MemberKey, Member | None] = {}
         self._all_members: dict[Key, dict[str, Member]] = {}
+        self._externals: dict[Key, list[Ref]] = {}
+        self._pending: dict[Key, list[Awaited]] = {}
         # What the batch did so far: rows that are loaded later are as they were before it.
         self._gone: set[Key] = set()
         self._written_groups: set[Key] = set()
+        self._awaited = Writes()
 
     def know_nothing_else(self, needs: Needs) -> None:
         """What was asked for and is not set by then does not exist."""
@@ -113,6 +139,10 @@ class State:
                 self.know_group_key(owner, name_key, frozenset())
         for ref in needs.refs:
             self._refs.setdefault(ref, None)
+        for external in needs.externals:
+            self._externals.setdefault(external, [])
+        for pending in needs.pending:
+            self._pending.setdefault(pending, [])
         for member in needs.members:
             self._members.setdefault(member, None)
         for owner, within in needs.all_members:
@@ -143,6 +173,14 @@ class State:
     def know_ref(self, directory_id: str, ref: Ref) -> None:
         """Something that can be a member."""
         self._refs.setdefault((directory_id, ref.id), ref)
+
+    def know_external(self, directory_id: str, external_id: str, ref: Ref) -> None:
+        """Something that had this externalId before the batch."""
+        self._externals.setdefault((directory_id, external_id), []).append(ref)
+
+    def know_pending(self, directory_id: str, awaited: Awaited) -> None:
+        """A reference that waited before the batch."""
+        self._pending.setdefault((directory_id, awaited.key), []).append(awaited)
 
     def know_member(self, directory_id: str, member: Member) -> None:
         """One loaded membership."""
@@ -187,6 +225,7 @@ class State:
                 known.pop(member_id, None)
             elif known is not None and member is not None:
                 known[member_id] = member
+        self._awaited.merge(Writes(awaited=writes.awaited, unawaited_groups=writes.unawaited_groups))
         for key in writes.gone_users:
             gone = self._users.get(key)
             if gone is not None:
@@ -266,6 +305,33 @@ class View:
         if missing:
             raise Missing(Needs(refs=missing))
         return {member_id: ref for member_id, key in keys.items() if (ref := known[key]) is not None}
+
+    def with_external_id(self, external_id: str) -> Ref | None:
+        """What had this externalId before the batch and is still there; None when that is not exactly one thing."""
+        key = (self.directory_id, external_id)
+        if key not in self._state._externals:  # noqa: SLF001
+            raise Missing(Needs(externals={key}))
+        found = [ref for ref in self._state._externals[key] if (self.directory_id, ref.id) not in self._state._gone]  # noqa: SLF001
+        return found[0] if len(found) == 1 else None
+
+    def awaiting(self, key: str) -> list[Awaited]:
+        """The references that wait for something of this key, folded like a userName."""
+        whole = (self.directory_id, key)
+        if whole not in self._state._pending:  # noqa: SLF001
+            raise Missing(Needs(pending={whole}))
+        changed = self._state._awaited  # noqa: SLF001
+        found = [
+            item
+            for item in self._state._pending[whole]  # noqa: SLF001
+            if (self.directory_id, item.group_id) not in changed.unawaited_groups
+            and (self.directory_id, item.group_id, item.value) not in changed.awaited
+        ]
+        found += [
+            item
+            for (directory_id, *_), item in changed.awaited.items()
+            if item is not None and directory_id == self.directory_id and item.key == key
+        ]
+        return found
 
     def members(self, group_id: str, ids: Iterable[str]) -> dict[str, Member]:
         """Those of the ids that are members now."""

@@ -11,7 +11,7 @@ import msgspec
 from service.domain.change import Event
 from service.domain.directory import DirectoryState
 from service.domain.group import Group, Member
-from service.domain.state import Head, Needs, Ref, State, Writes
+from service.domain.state import Awaited, Head, Needs, Ref, State, Writes
 from service.domain.user import User
 from service.storage.database import Connection
 from service.storage.events import as_json, event_rows, heads_after
@@ -61,18 +61,31 @@ def _fill(state: State, rows: Sequence[Row]) -> None:
                 state.know_group(_group(state, row))
             case "group_key":
                 bearers.setdefault((directory_id, row["key"]), set()).add(row["id"])
-            case "ref":
-                state.know_ref(directory_id, Ref(row["id"], row["key"], row["other"]))
-            case "member":
-                member = Member(row["id"], row["key"], row["other"], "", row["created_at"])
-                state.know_member(directory_id, member)
+            case "ref" | "external" | "pending":
+                _fill_reference(state, row)
             case "all_member":
-                member = Member(row["id"], row["key"], row["other"], row["document"] or "", row["created_at"])
-                everyone.setdefault((directory_id, row["id"]), {})[row["key"]] = member
+                members = everyone.setdefault((directory_id, row["id"]), {})
+                members[row["key"]] = _member(row)
+            case "member":
+                state.know_member(directory_id, _member(row))
     for (directory_id, group_id), members in everyone.items():
         state.know_all_members(directory_id, group_id, members)
     for (directory_id, key), ids in bearers.items():
         state.know_group_key(directory_id, key, frozenset(ids))
+
+
+def _fill_reference(state: State, row: Row) -> None:
+    directory_id = row["directory_id"]
+    if row["kind"] == "ref":
+        state.know_ref(directory_id, Ref(row["id"], row["key"], row["other"]))
+    elif row["kind"] == "external":
+        state.know_external(directory_id, row["key"], Ref(row["id"], row["other"], row["document"]))
+    else:
+        state.know_pending(directory_id, Awaited(row["id"], row["key"], row["other"], row["created_at"]))
+
+
+def _member(row: Row) -> Member:
+    return Member(row["id"], row["key"], row["other"], row["document"] or "", row["created_at"])
 
 
 def _user(state: State, row: Row) -> User:
@@ -111,6 +124,9 @@ async def write(
         "removed": [key for key, member in writes.members.items() if member is None],
         "gone_users": list(writes.gone_users),
         "gone_groups": list(writes.gone_groups),
+        "awaited": [_awaited_row(key, item) for key, item in writes.awaited.items() if item is not None],
+        "unawaited": [key for key, item in writes.awaited.items() if item is None],
+        "unawaited_groups": list(writes.unawaited_groups),
         "events": event_rows(events),
         "heads": heads_after(events),
     }
@@ -158,6 +174,16 @@ def _member_row(key: tuple[str, str, str], member: Member) -> dict[str, Any]:
         "member_id": key[2],
         "member_type": member.type,
         "created_at": member.created_at,
+    }
+
+
+def _awaited_row(key: tuple[str, str, str], awaited: Awaited) -> dict[str, Any]:
+    return {
+        "directory_id": key[0],
+        "group_id": key[1],
+        "value": awaited.value,
+        "value_key": awaited.key,
+        "created_at": awaited.since,
     }
 
 

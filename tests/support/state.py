@@ -70,6 +70,10 @@ class World:
                 self.state.know_group(item)
             if (DIRECTORY, item.id) in needs.refs:
                 self.state.know_ref(DIRECTORY, Ref(item.id, "Group", item.name))
+        for _, external_id in needs.externals:
+            for item in self._users.values():
+                if item.external_id == external_id:
+                    self.state.know_external(DIRECTORY, external_id, Ref(item.id, "User", item.user_name))
         for _, key in needs.group_keys:
             bearers = frozenset(item.id for item in self._groups.values() if item.key == key)
             self.state.know_group_key(DIRECTORY, key, bearers)

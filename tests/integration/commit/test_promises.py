@@ -149,3 +149,22 @@ async def test_a_full_queue_refuses_at_once(database_url: str) -> None:
                 await directories.create_user("d1", "late")
         await gate.close()
         assert len(await asyncio.gather(*waiting)) == 3
+
+
+async def test_a_reference_that_waits_is_kept_and_becomes_a_membership(directories: Directories) -> None:
+    await directories.make("d1")
+    group_id = await directories.create_group("d1", "Eng", ["ext-1", "nobody"])
+    assert await directories.fetch("SELECT 1 FROM membership") == []
+    user_id = await directories.create_user("d1", "ada", externalId="ext-1")
+    rows = await directories.fetch("SELECT group_id, member_id FROM membership")
+    assert [tuple(row) for row in rows] == [(group_id, user_id)]
+    assert [row["value"] for row in await directories.fetch("SELECT value FROM pending_member")] == ["nobody"]
+    assert [event.type for event in await directories.events("d1")][1:] == [
+        "dsync.user.created",
+        "dsync.group.user_added",
+    ]
+    await directories.patch("d1", group_id, {"op": "remove", "path": "members", "value": [{"value": "nobody"}]})
+    assert await directories.fetch("SELECT 1 FROM pending_member") == []
+    await directories.patch("d1", group_id, {"op": "add", "path": "members", "value": [{"value": "later"}]})
+    await directories.delete("d1", group_id)
+    assert await directories.fetch("SELECT 1 FROM pending_member") == []

@@ -3,11 +3,12 @@
 
 -- Locks the head rows of the batch's directories in id order, then returns everything its commands name, one row each:
 -- head (a directory: organization, provider, state, seq, policy), user, user_key (who has a userName), group, group_key
--- (who bears a displayName), ref (something that can be a member), member (one membership), all_member (each membership
--- of a group, with the member's name). Every later statement of a READ COMMITTED function sees what was committed before
--- the locks were given.
--- p: {directories: [id], user_ids | user_keys | group_ids | group_keys | refs | all_members: [[directory, key]],
---     members: [[directory, group, member]]}
+-- (who bears a displayName), ref (something that can be a member), external (who has an externalId), pending (a
+-- reference that waits for someone of this key), member (one membership), all_member (each membership of a group, with
+-- the member's name). Every later statement of a READ COMMITTED function sees what was committed before the locks were
+-- given.
+-- p: {directories: [id], user_ids | user_keys | group_ids | group_keys | refs | externals | pending | all_members:
+--     [[directory, key]], members: [[directory, group, member]]}
 CREATE FUNCTION load_batch_v1(p jsonb) RETURNS TABLE (
   kind text, directory_id text, id text, key text, other text, version bigint, document text,
   created_at timestamptz, updated_at timestamptz
@@ -56,6 +57,23 @@ BEGIN
         FROM jsonb_array_elements(p->'refs') AS k
         JOIN directory_group g ON g.directory_id = k->>0 AND g.id = k->>1;
   END IF;
+  IF p ? 'externals' THEN
+    RETURN QUERY
+      SELECT 'external', u.directory_id, u.id, u.external_id, 'User', u.version, u.user_name, u.created_at, u.updated_at
+        FROM jsonb_array_elements(p->'externals') AS k
+        JOIN directory_user u ON u.directory_id = k->>0 AND u.external_id = k->>1;
+    RETURN QUERY
+      SELECT 'external', g.directory_id, g.id, g.external_id, 'Group', g.version, g.display_name, g.created_at, g.updated_at
+        FROM jsonb_array_elements(p->'externals') AS k
+        JOIN directory_group g ON g.directory_id = k->>0 AND g.external_id = k->>1;
+  END IF;
+  IF p ? 'pending' THEN
+    RETURN QUERY
+      SELECT 'pending', m.directory_id, m.group_id, m.value, m.value_key, NULL::bigint, NULL::text, m.created_at,
+             NULL::timestamptz
+        FROM jsonb_array_elements(p->'pending') AS k
+        JOIN pending_member m ON m.directory_id = k->>0 AND m.value_key = k->>1;
+  END IF;
   IF p ? 'members' THEN
     RETURN QUERY
       SELECT 'member', m.directory_id, m.group_id, m.member_id, m.member_type, NULL::bigint, NULL::text, m.created_at,
@@ -94,8 +112,8 @@ RETURNS void LANGUAGE sql VOLATILE AS $$
 $$;
 
 -- Writes everything a batch decided: rows first, removals last, then the events. Each part is one statement.
--- p: {users, groups, added: rows as in the tables; removed: [[directory, group, member]];
---     gone_users, gone_groups: [[directory, id]]; heads, events: as append_events_v1 takes them}
+-- p: {users, groups, added, awaited: rows as in the tables; removed, unawaited: [[directory, group, member or value]];
+--     gone_users, gone_groups, unawaited_groups: [[directory, id]]; heads, events: as append_events_v1 takes them}
 CREATE FUNCTION write_batch_v1(p jsonb, p_payloads bytea[], p_at timestamptz) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   -- Users that go do so before the rows of others come, so that a name set free in this batch can be taken in it.
@@ -124,6 +142,18 @@ BEGIN
   IF p ? 'added' THEN
     INSERT INTO membership SELECT * FROM jsonb_populate_recordset(NULL::membership, p->'added') ON CONFLICT DO NOTHING;
   END IF;
+  IF p ? 'unawaited_groups' THEN
+    DELETE FROM pending_member m USING jsonb_array_elements(p->'unawaited_groups') AS k
+     WHERE m.directory_id = k->>0 AND m.group_id = k->>1;
+  END IF;
+  IF p ? 'awaited' THEN
+    INSERT INTO pending_member SELECT * FROM jsonb_populate_recordset(NULL::pending_member, p->'awaited')
+      ON CONFLICT DO NOTHING;
+  END IF;
+  IF p ? 'unawaited' THEN
+    DELETE FROM pending_member m USING jsonb_array_elements(p->'unawaited') AS k
+     WHERE m.directory_id = k->>0 AND m.group_id = k->>1 AND m.value = k->>2;
+  END IF;
   IF p ? 'removed' THEN
     DELETE FROM membership m USING jsonb_array_elements(p->'removed') AS k
      WHERE m.directory_id = k->>0 AND m.group_id = k->>1 AND m.member_id = k->>2;
@@ -132,13 +162,17 @@ BEGIN
     PERFORM end_memberships_v1(p->'gone_users', p_at);
   END IF;
   IF p ? 'gone_groups' THEN
+    DELETE FROM pending_member m USING jsonb_array_elements(p->'gone_groups') AS k
+     WHERE m.directory_id = k->>0 AND m.group_id = k->>1;
     DELETE FROM membership m USING jsonb_array_elements(p->'gone_groups') AS k
      WHERE m.directory_id = k->>0 AND m.group_id = k->>1;
     PERFORM end_memberships_v1(p->'gone_groups', p_at);
     DELETE FROM directory_group g USING jsonb_array_elements(p->'gone_groups') AS k
      WHERE g.directory_id = k->>0 AND g.id = k->>1;
   END IF;
-  PERFORM append_events_v1(p->'events', p_payloads, p->'heads', p_at);
+  IF p ? 'events' THEN
+    PERFORM append_events_v1(p->'events', p_payloads, p->'heads', p_at);
+  END IF;
 END $$;
 
 -- Ends the memberships of what is gone; the groups it was in have changed by that.

@@ -106,6 +106,18 @@ CREATE TABLE membership (
 );
 CREATE INDEX membership_member ON membership (directory_id, member_id, group_id);
 
+-- References to members that do not exist yet, as the provider sent them. They become memberships when a user or group
+-- with that externalId or name arrives.
+CREATE TABLE pending_member (
+  directory_id text COLLATE "C" NOT NULL,
+  group_id text COLLATE "C" NOT NULL,
+  value text COLLATE "C" NOT NULL,
+  value_key text COLLATE "C" NOT NULL,         -- folded like a userName
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (directory_id, group_id, value)
+);
+CREATE INDEX pending_member_key ON pending_member (directory_id, value_key);
+
 -- The log. xid lets the sequencer find what was committed since it last looked; it never leaves the database.
 CREATE TABLE event (
   directory_id text COLLATE "C" NOT NULL,

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from service.domain.change import ChangeType, GroupMember
-from service.domain.commands import CreateGroup, DeleteGroup, DeleteUser, PatchGroup, ReplaceGroup
+from service.domain.commands import CreateGroup, CreateUser, DeleteGroup, DeleteUser, PatchGroup, ReplaceGroup
 from service.domain.decision import Decision
 from service.domain.errors import NotFoundError
 from service.scim.documents import decode
 from service.scim.errors import Uniqueness
 from service.scim.members import split_members
 from service.scim.messages import parse_patch
-from service.scim.schema import GROUP
+from service.scim.schema import GROUP, USER
 from tests.support.state import World, group, user
 
 ADDED, REMOVED = ChangeType.MEMBER_ADDED, ChangeType.MEMBER_REMOVED
@@ -169,3 +169,46 @@ def test_a_name_given_earlier_in_the_batch_is_taken() -> None:
     assert world.decide(CreateGroup("g2", body("Eng"))).outcome.changed
     with pytest.raises(Uniqueness):
         world.decide(CreateGroup("g3", body("dev")))
+
+
+def create_user(user_id: str, user_name: str, **attributes: Any) -> CreateUser:
+    return CreateUser(user_id, decode({"userName": user_name, **attributes}, USER))
+
+
+@pytest.mark.parametrize("value", ["ext-9", "Late@X.org"])
+def test_a_reference_to_a_user_that_does_not_exist_yet_becomes_a_membership_when_it_arrives(value: str) -> None:
+    world = World(groups=[group("g1", "Eng")])
+    waiting = world.decide(patch("g1", {"op": "add", "path": "members", "value": [{"value": value}]}))
+    assert not waiting.outcome.changed
+    assert waiting.writes
+    arrived = world.decide(create_user("u9", "late@x.org", externalId="ext-9"))
+    assert told(arrived) == [(ChangeType.USER_CREATED, "u9"), (ADDED, "u9")]
+    assert arrived.writes.groups[("directory_1", "g1")].version == 2
+    again = world.decide(create_user("u10", "other@x.org", externalId="ext-9"))
+    assert told(again) == [(ChangeType.USER_CREATED, "u10")]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "remove", "path": "members", "value": [{"value": "late"}]},
+        {"op": "remove", "path": "members"},
+        {"op": "replace", "path": "members", "value": []},
+    ],
+)
+def test_a_reference_that_was_taken_back_does_not_become_a_membership(operation: dict[str, Any]) -> None:
+    world = World(groups=[group("g1", "Eng")])
+    world.decide(patch("g1", {"op": "add", "path": "members", "value": [{"value": "late"}]}))
+    world.decide(patch("g1", operation))
+    assert told(world.decide(create_user("u9", "late"))) == [(ChangeType.USER_CREATED, "u9")]
+
+
+def test_members_named_by_the_providers_own_ids_are_found(world: World) -> None:
+    people = [user("u1", "ada@x.org", externalId="ext-1")]
+    world = World(people, [group("g1", "Eng")])
+    added = world.decide(patch("g1", {"op": "add", "path": "members", "value": [{"value": "ext-1"}]}))
+    assert told(added) == [(ADDED, "u1")]
+    same = world.decide(patch("g1", {"op": "replace", "path": "members", "value": [{"value": "ADA@x.org"}]}))
+    assert not same.outcome.changed
+    removed = world.decide(patch("g1", {"op": "remove", "path": 'members[value eq "ext-1"]'}))
+    assert told(removed) == [(REMOVED, "u1")]
