@@ -21,6 +21,7 @@ from service.app.eventlog import EventLog
 from service.app.ingest import Ingest
 from service.app.lookups import Lookups
 from service.app.organizations import Organizations
+from service.app.search import Search
 from service.app.tokens import Tokens
 from service.config import ServiceConfig, TlsFiles
 from service.rpc.convert import event_bytes
@@ -30,6 +31,7 @@ from service.rpc.directory_sync import LookupHandlers, ServerInfo
 from service.rpc.edge import Edge, Method
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.local import LocalChannel
+from service.rpc.search import SearchHandlers
 from service.rpc.server import GrpcServer
 from service.storage.database import BROKEN, Pool, connect, open_pool
 from service.storage.migrate import check_schema
@@ -110,8 +112,9 @@ class _Parts:
         info = ServerInfo(version=version("directorysync"), retention_days=self.config.retention_days)
         lookups = LookupHandlers(Lookups(pool, self.directories), self.directories, info)
         ingest = IngestHandlers(Ingest(pool, self.committer, new_ids), scope, lambda directory_id, seq: f"{directory_id}:{seq}")
+        search = SearchHandlers(Search(pool), scope)
         admin = AdminHandlers(organizations, self.directories, tokens, keys)
-        handlers = (lookups, ingest, admin)
+        handlers = (lookups, ingest, search, admin)
         return [method for handler in handlers for method in handler.methods()]
 
     def background(self) -> list[Coroutine[Any, Any, None]]:
