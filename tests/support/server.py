@@ -64,6 +64,11 @@ class RunningServe:
         return os.environ | {"DIRSYNC_ADDRESS": self.grpc_address, "DIRSYNC_DATA_DIR": str(self.data_dir)}
 
     @property
+    def running(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         """Process id of the supervisor."""
         return self._running().pid

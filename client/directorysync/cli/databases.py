@@ -57,6 +57,7 @@ class KeptPostgres:
                 with suppress(Failure):
                     await self._starting
             await asyncio.to_thread(self._postgres.stop)
+            self._log.info("postgres_stopped")
 
     async def failed(self) -> None:
         """Starts the server again each time it dies. Raises Failure when that does not help."""

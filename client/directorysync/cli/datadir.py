@@ -21,11 +21,12 @@ class DataDirError(Failure):
 
 
 class DataDir:
-    """`path` and what is in it: `admin.key`, `http.url`, `serve.lock`, `postgres/`."""
+    """`path` and what is in it: `admin.key`, `http.url`, `serve.lock`, `postgres/`, `metrics/`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.postgres = path / "postgres"
+        self.metrics = path / "metrics"
 
     @contextmanager
     def owned(self) -> Iterator[None]:

@@ -9,6 +9,8 @@ import typer
 
 from directorysync.cli.output import DocumentOutput, Format, show_json, working
 from directorysync.cli.ports import Endpoint
+from directorysync.cli.serve import ServeOptions
+from directorysync.cli.serve import serve as supervise
 from directorysync.credentials import DEFAULT_DATA_DIR
 
 DatabaseUrl = Annotated[
@@ -62,10 +64,8 @@ def serve(
     Prints one line on standard output for each part that is ready; logs are JSON lines on standard error. Stops on
     SIGTERM or Ctrl-C.
     """
-    from directorysync.cli import serve as composition  # noqa: PLC0415 - the other commands do without the servers
-
-    composition.serve(
-        composition.ServeOptions(
+    supervise(
+        ServeOptions(
             data_dir=data_dir,
             database_url=database_url or None,
             grpc_listen=grpc_listen,
@@ -78,10 +78,10 @@ def serve(
 
 def migrate(database_url: DatabaseUrl, output: DocumentOutput = Format.table) -> None:
     """Bring a database to the newest schema. `dirsync serve` does so by itself when it starts."""
-    from directorysync.cli import serve as composition  # noqa: PLC0415 - as above
+    from directorysync.cli import prepare  # noqa: PLC0415 - the other commands do without the service
 
     with working("migrating"):
-        revision = composition.migrate(database_url)
+        revision = prepare.migrate(database_url)
     if output is Format.json:
         show_json({"revision": revision})
     else:

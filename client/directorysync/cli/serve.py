@@ -1,36 +1,28 @@
-"""`dirsync serve`: the supervisor. It and `worker.py` are the only places that know service, gateway and client."""
+"""`dirsync serve`: the supervisor. It knows processes, ports and a directory, and nothing of what the workers do."""
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import structlog
 
 from directorysync.cli.databases import Database, ExternalDatabase, KeptPostgres
 from directorysync.cli.datadir import DataDir
 from directorysync.cli.embedded import EmbeddedPostgres
-from directorysync.cli.failure import USAGE, Failure
+from directorysync.cli.failure import Failure
 from directorysync.cli.first_steps import first_steps
 from directorysync.cli.ports import Endpoint, reserved
 from directorysync.cli.supervisor import Workers
-from gateway.config import ConfigurationError
-from gateway.config import from_environment as gateway_config
-from service import bootstrap
-from service.config import ServiceConfig
-from service.domain.errors import ArgumentError
-from service.telemetry import configure_logging
 
 PORT_PATIENCE_SECONDS = 6.0
-DATABASE_PATIENCE_SECONDS = 30.0
 CONNECTIONS_PER_WORKER = 12
-DATABASE_AWAY = (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +39,7 @@ class ServeOptions:
 
 def serve(options: ServeOptions) -> None:
     """Runs until SIGTERM, SIGINT or SIGHUP; a second one ends it at once. Raises Failure."""
-    _check_settings(options)
-    configure_logging(os.environ.get("DIRSYNC_LOG_LEVEL") or "info")
+    _configure_logging()
     data = DataDir(options.data_dir.absolute())
     with (
         data.owned(),
@@ -56,21 +47,6 @@ def serve(options: ServeOptions) -> None:
         reserved(options.http_listen, patience=PORT_PATIENCE_SECONDS) as http,
     ):
         asyncio.run(_until_signal(options, data, grpc, http))
-
-
-def migrate(database_url: str) -> str:
-    """Brings the database to the newest schema and returns its revision. Raises Failure."""
-    return asyncio.run(_migrate(database_url, patience=0))
-
-
-def _check_settings(options: ServeOptions) -> None:
-    """A worker would fail over a bad variable again and again; the supervisor says it once."""
-    environ = os.environ | {"DIRSYNC_DATABASE_URL": options.database_url or "postgresql://"}
-    try:
-        ServiceConfig.from_environment(environ)
-        gateway_config(environ)
-    except (ArgumentError, ConfigurationError) as error:
-        raise Failure(str(error), USAGE) from None
 
 
 async def _until_signal(options: ServeOptions, data: DataDir, grpc: Endpoint, http: Endpoint) -> None:
@@ -83,19 +59,47 @@ async def _until_signal(options: ServeOptions, data: DataDir, grpc: Endpoint, ht
 
 async def _supervise(options: ServeOptions, data: DataDir, grpc: Endpoint, http: Endpoint) -> None:
     async with _database(options, data) as database:
-        revision = await _migrate(database.url, patience=DATABASE_PATIENCE_SECONDS)
+        environ = os.environ | {
+            "DIRSYNC_DATABASE_URL": database.url,
+            "DIRSYNC_DATA_DIR": str(data.path),
+            "DIRSYNC_GRPC_LISTEN": str(grpc),
+            "DIRSYNC_HTTP_LISTEN": str(http),
+            "DIRSYNC_TRANSPORT": options.transport,
+        }
+        data.admin_key()
+        revision = await _prepare(environ)
         _say(f"postgres ready {database.where} (schema {revision})")
-        await bootstrap.ensure_admin_key(database.url, data.admin_key())
         http_url = _http_url(http, os.environ)
         data.set_http_url(http_url)
         workers = Workers(
             [sys.executable, "-m", "directorysync.cli.worker"],
-            _worker_environment(options, database.url, grpc, http),
+            environ | _metrics_environment(options, data),
             options.workers,
+            ended=partial(_forget_gauges, data.metrics),
         )
         async with workers.running():
             _say(f"grpc ready {grpc}", f"http ready {http_url}", first_steps(options.data_dir, grpc))
             await _first_failure(workers, database)
+
+
+async def _prepare(environ: Mapping[str, str]) -> str:
+    """Returns the revision of the schema. The process has said itself what is wrong when something is."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "directorysync.cli.prepare"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        env=environ,
+        start_new_session=True,
+    )
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise Failure("", abs(process.returncode))
+    return said.decode().strip()
 
 
 async def _first_failure(workers: Workers, database: Database) -> None:
@@ -120,35 +124,36 @@ async def _database(options: ServeOptions, data: DataDir) -> AsyncIterator[Datab
         yield kept
 
 
-async def _migrate(url: str, *, patience: float) -> str:
-    """An external database may start later than we do; `patience` is how many seconds to wait for it."""
-    log: Any = structlog.get_logger("directorysync.supervisor")
-    clock = asyncio.get_running_loop().time
-    give_up = clock() + patience
-    while True:
-        try:
-            return await bootstrap.migrate(url)
-        except DATABASE_AWAY as error:
-            if clock() > give_up:
-                raise Failure(f"the database cannot be reached: {error or type(error).__name__}") from None
-            log.warning("database_away", error=type(error).__name__)
-            await asyncio.sleep(1)
-        except asyncpg.PostgresError as error:
-            raise Failure(f"the database refused: {error}") from None
+def _metrics_environment(options: ServeOptions, data: DataDir) -> dict[str, str]:
+    """Several workers count in files, so that each can show the sum."""
+    shutil.rmtree(data.metrics, ignore_errors=True)
+    data.metrics.mkdir()
+    return {"PROMETHEUS_MULTIPROC_DIR": str(data.metrics)} if options.workers > 1 else {}
 
 
-def _worker_environment(options: ServeOptions, url: str, grpc: Endpoint, http: Endpoint) -> Mapping[str, str]:
-    return os.environ | {
-        "DIRSYNC_DATABASE_URL": url,
-        "DIRSYNC_GRPC_LISTEN": str(grpc),
-        "DIRSYNC_HTTP_LISTEN": str(http),
-        "DIRSYNC_TRANSPORT": options.transport,
-    }
+def _forget_gauges(metrics: Path, pid: int) -> None:
+    """Counters of a worker that ended still count; what it measured about itself does not
+    (prometheus_client.multiprocess.mark_process_dead).
+    """
+    for path in metrics.glob(f"gauge_live*_{pid}.db"):
+        path.unlink(missing_ok=True)
 
 
 def _http_url(http: Endpoint, environ: Mapping[str, str]) -> str:
     scheme = "https" if environ.get("DIRSYNC_HTTP_TLS_CERT") else "http"
     return (environ.get("DIRSYNC_PUBLIC_URL") or f"{scheme}://{http.reachable()}").rstrip("/")
+
+
+def _configure_logging() -> None:
+    """JSON lines on standard error, as the workers write them."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
 
 
 def _say(*lines: str) -> None:

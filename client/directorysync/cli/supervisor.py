@@ -125,6 +125,7 @@ class Workers:
                 self._ended(process.pid)
 
     async def _stop(self) -> None:
+        self._log.info("workers_stopping")
         for keeper in self._keepers:
             keeper.cancel()
         try:
@@ -147,3 +148,4 @@ class Workers:
             await process.wait()
             self._ended(process.pid)
         self._processes.clear()
+        self._log.info("workers_stopped")
