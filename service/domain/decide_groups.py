@@ -76,9 +76,8 @@ def patch_group(view: View, command: PatchGroup, now: datetime) -> Decision:
     document: Mapping[str, Any] = group.document
     diagnostics: Sequence[Diagnostic] = ()
     if command.plan.document_operations:
-        patched = apply_patch({**group.document, "id": group.id}, command.plan.document_operations, GROUP)
-        document = {key: value for key, value in patched.document.items() if key != "id"}
-        diagnostics = patched.diagnostics
+        patched = apply_patch(group.document, command.plan.document_operations, GROUP, resource_id=group.id)
+        document, diagnostics = patched.document, patched.diagnostics
     plan = command.plan
     current = view.all_members(group.id) if plan.needs_all else None
     delta = _member_delta(view, group.id, current, plan.member_operations, now)

@@ -44,9 +44,8 @@ def replace_user(view: View, command: ReplaceUser, now: datetime) -> Decision:
 def patch_user(view: View, command: PatchUser, now: datetime) -> Decision:
     """PATCH: all operations or none."""
     user = _existing(view, command.id, command.if_match)
-    patched = apply_patch({**user.document, "id": user.id}, command.operations, USER)
-    document = {key: value for key, value in patched.document.items() if key != "id"}
-    return _update(view, user, document, patched.diagnostics, now)
+    patched = apply_patch(user.document, command.operations, USER, resource_id=user.id)
+    return _update(view, user, patched.document, patched.diagnostics, now)
 
 
 def delete_user(view: View, command: DeleteUser, now: datetime) -> Decision:

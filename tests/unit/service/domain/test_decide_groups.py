@@ -9,7 +9,7 @@ from service.domain.commands import CreateGroup, CreateUser, DeleteGroup, Delete
 from service.domain.decision import Decision
 from service.domain.errors import NotFoundError
 from service.scim.documents import decode
-from service.scim.errors import Uniqueness
+from service.scim.errors import Mutability, Uniqueness
 from service.scim.members import split_members
 from service.scim.messages import parse_patch
 from service.scim.schema import GROUP, USER
@@ -94,6 +94,13 @@ def test_okta_rename_with_every_membership_change_announces_no_rename(world: Wor
         )
     )
     assert told(decision) == [(ADDED, "u3")]
+
+
+def test_okta_sends_the_groups_id_with_its_name_and_another_id_is_refused(world: World) -> None:
+    rename = {"op": "replace", "value": {"id": "g1", "displayName": "Renamed"}}
+    assert told(world.decide(patch("g1", rename))) == [(ChangeType.GROUP_UPDATED, "g1")]
+    with pytest.raises(Mutability):
+        world.decide(patch("g2", rename))
 
 
 def test_replace_members_announces_the_difference(world: World) -> None:

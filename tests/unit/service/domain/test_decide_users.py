@@ -147,3 +147,13 @@ def test_a_directory_that_is_off_takes_no_writes(state: DirectoryState) -> None:
 def test_the_user_name_cannot_be_removed() -> None:
     with pytest.raises(Mutability):
         World([user("u1", "ada")]).decide(patch("u1", {"op": "remove", "path": "userName"}))
+
+
+def test_the_users_own_id_in_a_patch_is_no_change_and_another_one_is_refused() -> None:
+    world = World([user("u1", "ada"), user("u2", "bob")])
+    with_path = {"op": "replace", "path": "id", "value": "u1"}
+    without_path = {"op": "replace", "value": {"id": "u1"}}
+    assert not world.decide(patch("u1", with_path, without_path)).outcome.changed
+    for operation in (with_path, without_path):
+        with pytest.raises(Mutability):
+            world.decide(patch("u2", operation))
