@@ -225,22 +225,25 @@ class Editor:
 
     def _current(self, path: PatchPath) -> Any:
         """The value at the path's attribute, safe to change in place."""
-        holder, name = self._locate(path)
-        top = name if holder is self.document else str(path.urn)
+        top = self._top(path)
         if top not in self._owned:
             self._owned.add(top)
             if top in self.document:
                 self.document[top] = without_nulls(self.document[top])
-                holder, name = self._locate(path)
+        holder, name = self._locate(path)
         return holder.get(name) if holder is not None else None
 
+    def _top(self, path: PatchPath) -> str:
+        """The key of the document that holds the path's attribute: the attribute itself or its extension."""
+        if path.urn is not None:
+            return _same_name(self.document, path.urn)
+        return path.attribute if path.definition else _same_name(self.document, path.attribute)
+
     def _locate(self, path: PatchPath) -> tuple[dict[str, Any] | None, str]:
-        if path.urn is None:
-            return self.document, path.attribute if path.definition else _same_name(self.document, path.attribute)
-        urn = path.urn if path.urn in self.document else _same_name(self.document, path.urn)
-        if not path.attribute:
-            return self.document, urn
-        holder = self.document.get(urn)
+        top = self._top(path)
+        if path.urn is None or not path.attribute:
+            return self.document, top
+        holder = self.document.get(top)
         if not isinstance(holder, dict):
             return None, path.attribute
         return holder, path.attribute if path.definition else _same_name(holder, path.attribute)
@@ -252,13 +255,13 @@ class Editor:
         if holder is None:
             if empty:
                 return
-            holder = self.document[str(path.urn)] = {}
+            holder = self.document[self._top(path)] = {}
         if not empty:
             holder[name] = value
             return
         holder.pop(name, None)
         if not holder and holder is not self.document:
-            self.document.pop(_same_name(self.document, str(path.urn)), None)
+            self.document.pop(self._top(path), None)
 
     def _spend(self, work: int) -> None:
         self._work += work
