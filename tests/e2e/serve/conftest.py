@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.server import RunningServe
+
+
+@pytest.fixture(scope="module")
+def _serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServe]:
+    server = RunningServe(tmp_path_factory.mktemp("serve") / "data", workers=2)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def server(_serve: RunningServe) -> RunningServe:
+    """A `dirsync serve` with two workers that runs. Its data lasts for the module; a test may stop and kill it."""
+    if not _serve.running:
+        _serve.start()
+    return _serve
