@@ -5,7 +5,8 @@ gRPC (service.rpc.server) and the in-process channel (service.rpc.local) both en
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,7 +38,7 @@ class Call:
 
 
 UnaryHandler = Callable[[Any, Call], Awaitable[Message]]
-StreamHandler = Callable[[Any, Call], AsyncIterator[bytes]]
+StreamHandler = Callable[[Any, Call], AsyncGenerator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Edge:
 
     async def stream(
         self, method: Method, request: Message, metadata: Mapping[str, str], timeout: float | None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """Yield serialised responses or raise CallFailed."""
         assert method.stream is not None  # noqa: S101 (carriers register by kind)
         started = time.monotonic()
@@ -117,8 +118,10 @@ class Edge:
         self._telemetry.stream_opened(method.path)
         try:
             call = await self._admit(method, metadata, request_id, timeout)
-            async for message in method.stream(request, call):
-                yield message
+            # Closed here and not by the collector: what a reader holds is given back at once.
+            async with aclosing(method.stream(request, call)) as messages:
+                async for message in messages:
+                    yield message
         except GeneratorExit:
             code = "CANCELLED"
             raise

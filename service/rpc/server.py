@@ -1,8 +1,11 @@
 """The gRPC carrier of the edge: generic handlers made from the method table, health and reflection."""
 
+import asyncio
+import contextlib
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -10,6 +13,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from service.domain.errors import ConsumerTooSlowError
 from service.rpc.edge import CallFailed, Edge, Method
 from service.rpc.status import Failure
 
@@ -26,18 +30,27 @@ OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_concurrent_streams", 2_000),
 ]
 _DETAILS = "grpc-status-details-bin"
+_PATIENCE_SECONDS = 30.0
+_STATUS_SECONDS = 5.0
 
 
 class GrpcServer:
-    """Listens on one address. `port` is known after `start`."""
+    """Listens on one address, `port`. A stream that nobody reads is ended after `patience` seconds."""
 
-    def __init__(self, edge: Edge, listen: str, credentials: grpc.ServerCredentials | None = None) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        listen: str,
+        credentials: grpc.ServerCredentials | None = None,
+        *,
+        patience: float = _PATIENCE_SECONDS,
+    ) -> None:
         self._edge = edge
         self._server = grpc.aio.server(options=OPTIONS)
         self._health = health.aio.HealthServicer()
         services = _group(edge.methods)
         for service, methods in services.items():
-            handlers = {name: _handler(edge, method) for name, method in methods.items()}
+            handlers = {name: _handler(edge, method, patience) for name, method in methods.items()}
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -73,7 +86,7 @@ def _group(methods: Mapping[str, Method]) -> dict[str, dict[str, Method]]:
     return dict(services)
 
 
-def _handler(edge: Edge, method: Method) -> Any:
+def _handler(edge: Edge, method: Method, patience: float) -> Any:
     if method.unary is not None:
         return grpc.unary_unary_rpc_method_handler(
             _unary(edge, method),
@@ -81,7 +94,9 @@ def _handler(edge: Edge, method: Method) -> Any:
             response_serializer=method.response.SerializeToString,
         )
     # Responses are bytes already: no serializer.
-    return grpc.unary_stream_rpc_method_handler(_stream(edge, method), request_deserializer=method.request.FromString)
+    return grpc.unary_stream_rpc_method_handler(
+        _stream(edge, method, patience), request_deserializer=method.request.FromString
+    )
 
 
 def _unary(edge: Edge, method: Method) -> Any:
@@ -95,15 +110,34 @@ def _unary(edge: Edge, method: Method) -> Any:
     return serve
 
 
-def _stream(edge: Edge, method: Method) -> Any:
-    async def serve(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
+def _stream(edge: Edge, method: Method, patience: float) -> Any:
+    async def serve(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         try:
-            async for message in edge.stream(method, request, _metadata(context), None):
-                yield message
+            async with aclosing(edge.stream(method, request, _metadata(context), None)) as messages:
+                await _send(messages, method, context, patience)
         except CallFailed as failed:
-            await _abort(context, failed.failure)
+            # The status waits behind what the client has not read: it gets both when it reads on, if ever.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STATUS_SECONDS):
+                    await _abort(context, failed.failure)
 
     return serve
+
+
+async def _send(
+    messages: AsyncGenerator[bytes], method: Method, context: grpc.aio.ServicerContext[Any, Any], patience: float
+) -> None:
+    """Write until the end. A client that takes nothing for `patience` seconds is given up with its last cursor."""
+    sent = b""
+    async for message in messages:
+        try:
+            async with asyncio.timeout(patience):
+                await context.write(message)
+        except TimeoutError:
+            cursor = str(getattr(method.response.FromString(sent), "cursor", ""))
+            detail = f"the stream was not read for {patience:g} s; resume with the last cursor"
+            await messages.athrow(ConsumerTooSlowError(detail, cursor=cursor))
+        sent = message
 
 
 def _metadata(context: grpc.aio.ServicerContext[Any, Any]) -> dict[str, str]:

@@ -94,12 +94,13 @@ END $$;
 
 -- Appends events that the caller has numbered from the heads it holds locked, and moves those heads.
 -- p_events: [{directory_id, seq, id, organization_id, type, entity_id, entity_version, transaction_end}], in the order
--- of p_payloads. p_heads: {directory: seq}.
+-- of p_payloads. p_heads: {directory: seq}. The day is the database's own, whatever the replicas' clocks say: by it the
+-- sequencer knows which partitions it need not search.
 CREATE FUNCTION append_events_v1(p_events jsonb, p_payloads bytea[], p_heads jsonb, p_at timestamptz)
 RETURNS void LANGUAGE sql VOLATILE AS $$
   INSERT INTO event (directory_id, seq, day, id, organization_id, type, entity_id, entity_version, transaction_end,
                      created_at, payload)
-    SELECT e.directory_id, e.seq, (p_at AT TIME ZONE 'UTC')::date, e.id, e.organization_id, e.type, e.entity_id,
+    SELECT e.directory_id, e.seq, (clock_timestamp() AT TIME ZONE 'UTC')::date, e.id, e.organization_id, e.type, e.entity_id,
            e.entity_version, e.transaction_end, p_at, e.payload
       FROM ROWS FROM (
              jsonb_to_recordset(p_events) AS (directory_id text, seq bigint, id text, organization_id text, type text,

@@ -1,0 +1,132 @@
+"""What lies behind the ring: pages of the log, cut into batches, shared by all readers who want the same."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from service.app.tail_batches import Batch, Packer
+from service.app.tail_channel import ChannelKey
+from service.domain.errors import CursorDivergedError
+from service.storage import feed as table
+from service.storage.database import Pool
+from service.storage.feed import Page
+
+_PAGE_EVENTS = 1000
+_PAGE_BYTES = 1024 * 1024
+# Pages end at multiples of these positions or numbers, so that readers who start apart soon read equal pages. A bounded
+# scope may find little in many.
+_STEP = _PAGE_EVENTS // 2
+_BOUNDED_STEP = 10 * _STEP
+_KEPT_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Batches of everything in scope up to `end`; see storage.feed.Page for the rest."""
+
+    epoch: str
+    batches: list[Batch]
+    end: int
+    complete: bool
+    lost: bool
+    day: date | None
+
+
+class Pages:
+    """At most `reads` queries at a time, so that readers far behind cannot take every connection."""
+
+    def __init__(self, pool: Pool, frame: Callable[[bytes], bytes], reads: int = 2) -> None:
+        self._pool = pool
+        self._frame = frame
+        self._reads = asyncio.Semaphore(reads)
+        self._running: dict[tuple[ChannelKey, int], asyncio.Task[Run]] = {}
+        self._kept: OrderedDict[tuple[ChannelKey, int], Run] = OrderedDict()
+        self._bytes = 0
+
+    async def read(self, key: ChannelKey, place: int, day: date | None) -> Run:
+        """The batches behind a place, whole commands only. `end` is `place` when the next command exceeds a page."""
+        name = (key, place)
+        kept = self._kept.get(name)
+        if kept is not None:
+            self._kept.move_to_end(name)
+            return kept
+        task = self._running.get(name)
+        if task is None:
+            task = asyncio.create_task(self._load(key, place, day))
+            self._running[name] = task
+            task.add_done_callback(lambda done: self._done(name, done))
+        return await asyncio.shield(task)
+
+    async def command(self, key: ChannelKey, place: int, whole: int) -> AsyncIterator[Batch]:
+        """The one command behind `place`, in parts, however large it is. Without a wanted event: one empty batch.
+
+        `whole` is the end of the command before, when `place` lies inside.
+        """
+        packer = Packer(place, 1, whole)
+        empty = True
+        while True:
+            page = await self._page(key, packer.last, None)
+            if page.lost or not page.rows:
+                return
+            for row in page.rows:
+                frame = None if row.payload is None else self._frame(row.payload)
+                for batch in packer.add(row.place, frame, ends=row.transaction_end):
+                    empty = False
+                    yield batch
+                if row.transaction_end:
+                    if empty:
+                        yield Batch(place, row.place, row.place, row.place, 0, b"")
+                    return
+
+    def forget(self) -> None:
+        """The database is another one."""
+        self._kept.clear()
+        self._bytes = 0
+
+    async def _load(self, key: ChannelKey, place: int, day: date | None) -> Run:
+        page = await self._page(key, place, day)
+        packer = Packer(place, key.limit)
+        batches: list[Batch] = []
+        for row in page.rows:
+            if row.place > page.end:
+                break
+            frame = None if row.payload is None else self._frame(row.payload)
+            batches += packer.add(row.place, frame, ends=row.transaction_end)
+        packer.advance(page.end)
+        batches += packer.flush()
+        return Run(page.epoch, batches, page.end, page.complete, page.lost, page.day)
+
+    async def _page(self, key: ChannelKey, place: int, day: date | None) -> Page:
+        wanted = key.scope.wanted()
+        async with self._reads:
+            if not key.by_number:
+                window = _STEP if key.scope.unbounded else _BOUNDED_STEP
+                return await table.page_by_position(
+                    self._pool, place, wanted, window=window, limit=_PAGE_EVENTS, size=_PAGE_BYTES
+                )
+            limit = _PAGE_EVENTS - place % _STEP
+            page = await table.page_by_number(
+                self._pool, key.scope.directory_id or "", place, wanted, limit=limit, size=_PAGE_BYTES, day=day
+            )
+        if page is None:
+            raise CursorDivergedError("the directory has no log in this database; take a new snapshot")
+        return page
+
+    def _done(self, name: tuple[ChannelKey, int], task: "asyncio.Task[Run]") -> None:
+        del self._running[name]
+        if task.cancelled() or task.exception() is not None:
+            return
+        run = task.result()
+        # A page that reached the end grows; the others stay true.
+        if run.complete or run.lost or run.end == name[1]:
+            return
+        self._kept[name] = run
+        self._bytes += _size(run.batches)
+        while self._bytes > _KEPT_BYTES and self._kept:
+            self._bytes -= _size(self._kept.popitem(last=False)[1].batches)
+
+
+def _size(batches: Iterable[Batch]) -> int:
+    return 200 + sum(200 + len(batch.body) for batch in batches)

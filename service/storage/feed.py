@@ -1,0 +1,208 @@
+"""The log as its readers see it: pages by position or by a directory's numbers, the floor, the epochs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import asyncpg
+
+from service.storage.database import Connection, Pool
+from service.storage.queries import load_queries
+
+SQL = load_queries("feed")
+CHANNEL = "directorysync_feed"
+
+Source = Connection | Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event of a page. `place` is its position, or its number in a page of one directory. `payload` is None when
+    its type was not asked for.
+    """
+
+    place: int
+    directory_id: str
+    organization_id: str
+    seq: int
+    type: str
+    transaction_end: bool
+    payload: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The feed at one moment."""
+
+    epoch: str
+    oldest: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows in order. Everything in scope up to `end` is in them; `complete`: nothing was committed behind `end`.
+
+    `end` is the end of a command, or the place before the page when the page ends inside its first command. Rows behind
+    `end` belong to a command that goes on. `lost`: events between are gone, dropped by retention.
+    """
+
+    epoch: str
+    rows: Sequence[Row]
+    end: int
+    complete: bool
+    lost: bool
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a page is to hold: bounds (None: no bound) and types (None: every type) with beginnings of types."""
+
+    directory_ids: Sequence[str] | None = None
+    organization_ids: Sequence[str] | None = None
+    types: Sequence[str] | None = None
+    beginnings: Sequence[str] = field(default=())
+
+
+async def state(source: Source) -> State | None:
+    """None before the first sequencer ran."""
+    row = await source.fetchrow(SQL["state"])
+    return None if row is None else State(row["epoch"], row["oldest_pos"], row["newest"])
+
+
+async def page_by_position(source: Source, after: int, wanted: Wanted, *, window: int, limit: int, size: int) -> Page:
+    """Events behind position `after`: of the next `window` to twice `window` positions, at most `limit` events, about
+    `size` bytes.
+    """
+    bounds = (wanted.directory_ids, wanted.organization_ids, wanted.types, wanted.beginnings)
+    found = await source.fetch(SQL["page_by_position"], after, window, size, *bounds, limit)
+    first = found[0]
+    present = [row for row in found if row["pos"] is not None]
+    # A position whose event is gone was passed by retention while this page was read.
+    lost = after < first["oldest_pos"] or any(row["type"] is None for row in present)
+    rows = [] if lost else [_row(row, row["pos"]) for row in present]
+    if lost:
+        return Page(first["epoch"], rows, after, complete=False, lost=True)
+    if _cut(present, limit):
+        return Page(first["epoch"], rows, _last_end(rows, after), complete=False, lost=False)
+    # Without `upto` there is nothing behind `after`.
+    complete = first["upto"] is None or first["upto"] >= first["newest"]
+    end = max(after, first["newest"] if complete else first["whole"] or after)
+    return Page(first["epoch"], rows, end, complete=complete, lost=False)
+
+
+async def page_by_number(
+    source: Source, directory_id: str, after: int, wanted: Wanted, *, limit: int, size: int, day: date | None
+) -> Page | None:
+    """Events of one directory behind number `after`. `day`: hint of a cursor. None when the directory has no log."""
+    lowest = date.min if day is None else day - timedelta(days=1)
+    types = (wanted.types, wanted.beginnings)
+    found = await source.fetch(SQL["page_by_number"], directory_id, after, size, limit, lowest, *types)
+    if not found:
+        return None
+    newest: int = found[0]["newest"]
+    present = [row for row in found if row["seq"] is not None]
+    following = present[0]["seq"] if present else after + 1 if newest <= after else 0
+    lost = following != after + 1 or (bool(present) and present[-1]["seq"] != after + len(present))
+    if lost and day is not None:
+        return await page_by_number(source, directory_id, after, wanted, limit=limit, size=size, day=None)
+    rows = [] if lost else [_row(row, row["seq"]) for row in present]
+    end = _last_end(rows, after)
+    complete = not lost and end >= newest
+    last_day: date | None = present[-1]["day"] if present else day
+    return Page(found[0]["epoch"], rows, end, complete=complete, lost=lost, day=last_day)
+
+
+def _row(row: asyncpg.Record, place: int) -> Row:
+    return Row(
+        place=place,
+        directory_id=row["directory_id"],
+        organization_id=row["organization_id"],
+        seq=row["seq"],
+        type=row["type"],
+        transaction_end=row["transaction_end"],
+        payload=row["payload"],
+    )
+
+
+def _cut(present: Sequence[asyncpg.Record], limit: int) -> bool:
+    return bool(present) and (present[0]["total"] >= limit or present[0]["total"] > len(present))
+
+
+def _last_end(rows: Sequence[Row], after: int) -> int:
+    return next((row.place for row in reversed(rows) if row.transaction_end), after)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryBounds:
+    """`newest` number of a directory, the `oldest` still kept (None: none), and the one kept next behind a place."""
+
+    newest: int
+    oldest: int | None
+    following: int | None
+
+
+async def directory_bounds(source: Source, directory_id: str, after: int) -> DirectoryBounds | None:
+    """None when the directory has no log."""
+    row = await source.fetchrow(SQL["directory_bounds"], directory_id, after)
+    return None if row is None else DirectoryBounds(row["newest"], row["oldest"], row["following"])
+
+
+async def position_at(source: Source, time: datetime) -> int:
+    """The position behind the last event committed before `time`; the floor when every event kept is younger."""
+    return int(await source.fetchval(SQL["position_at"], time))
+
+
+async def ended_epoch(source: Source, epoch: str) -> tuple[int, int] | None:
+    """Last position and greatest gid of an older epoch that are still true; None when it was never one of ours."""
+    row = await source.fetchrow(SQL["ended_epoch"], epoch)
+    return None if row is None else (row["end_pos"], row["end_gid"])
+
+
+async def survived(source: Source, directory_id: str, seq: int, gid: int) -> bool:
+    """Whether the event is one that had been given a gid up to `gid`."""
+    return bool(await source.fetchval(SQL["survived"], directory_id, seq, gid))
+
+
+async def organizations_of(source: Source, directory_ids: Sequence[str]) -> dict[str, str]:
+    """Directory id -> organization id of those that exist."""
+    return {row["id"]: row["organization_id"] for row in await source.fetch(SQL["directories"], directory_ids)}
+
+
+async def known_organizations(
+    source: Source, organization_ids: Sequence[str], directory_ids: Sequence[str] | None
+) -> set[str]:
+    """Those that exist and, with `directory_ids`, hold one of these directories."""
+    found = await source.fetch(SQL["organizations"], organization_ids, directory_ids)
+    return {row["id"] for row in found}
+
+
+async def claim(connection: Connection, epoch: str) -> str:
+    """`new`, `same`, `promoted` or `replaced`; see claim_feed_v1."""
+    return str(await connection.fetchval(SQL["claim"], epoch))
+
+
+async def sequence(connection: Connection, *, hinted: bool) -> int:
+    """Give positions to new commits; the newest position. Without a hint an idle database is only looked at."""
+    return int(await connection.fetchval(SQL["sequence"], hinted))
+
+
+async def ensure_partitions(connection: Connection, ahead: int) -> int:
+    """Make the day partitions of the next `ahead` days; how many were missing."""
+    return int(await connection.fetchval(SQL["ensure_partitions"], ahead))
+
+
+async def drop_expired(connection: Connection, grace: timedelta) -> int:
+    """Drop partitions below a floor that has stood for `grace`; how many."""
+    return int(await connection.fetchval(SQL["drop_expired"], grace))
+
+
+async def move_floor(connection: Connection, day: date) -> int:
+    """Expire the events of days before `day`; the floor."""
+    return int(await connection.fetchval(SQL["move_floor"], day))
+
+
+async def trim(connection: Connection, limit: int) -> int:
+    """Delete up to `limit` positions below the floor; how many."""
+    return int(await connection.fetchval(SQL["trim"], limit))

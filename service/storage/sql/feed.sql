@@ -1,0 +1,123 @@
+-- name: claim
+-- Makes the state of the feed or finds out that the database was replaced; see claim_feed_v1.
+SELECT claim_feed_v1($1)
+
+-- name: sequence
+-- Positions for what was committed since the last call; see sequence_feed_v1.
+SELECT sequence_feed_v1($1)
+
+-- name: ensure_partitions
+-- Day partitions for the days to come.
+SELECT ensure_event_partitions_v1($1)
+
+-- name: drop_expired
+-- Partitions below a floor that every reader has had time to see.
+SELECT drop_expired_events_v1($1)
+
+-- name: move_floor
+-- Events of days before $1 are expired from now on.
+SELECT move_feed_floor_v1($1)
+
+-- name: trim
+-- Up to $1 positions at or below the floor.
+SELECT trim_feed_v1($1)
+
+-- name: state
+-- Epoch, floor and newest position. No row before the first sequencer ran.
+SELECT s.epoch, s.oldest_pos, (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest
+  FROM feed_state s WHERE s.id = 1
+
+-- name: position_at
+-- The position behind the last event committed before a time.
+SELECT feed_position_at_v1($1)
+
+-- name: ended_epoch
+-- How much of an older epoch is still true.
+SELECT e.end_pos, e.end_gid FROM feed_epoch e WHERE e.epoch = $1
+
+-- name: survived
+-- Whether an event was there when an epoch ended: gids given out later are greater.
+SELECT EXISTS (SELECT 1 FROM event e WHERE e.directory_id = $1 AND e.seq = $2 AND e.gid <= $3)
+
+-- name: page_by_position
+-- Events behind position $1 in the scope of $4 (directories) and $5 (organizations), NULL for all, in one snapshot with
+-- the floor. It looks through more than $2 positions up to a multiple of $2, so that readers who start apart soon read
+-- equal pages, and stops before $3 bytes of payload but for the first event. Payloads of types that are not wanted stay behind:
+-- $6 are types (NULL: all), $7 beginnings of types; at most $8 events. Always at least one row; `pos` is NULL when it holds no event.
+SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
+       r.pos, r.directory_id, r.seq, r.transaction_end, r.organization_id, r.type, r.payload, r.total
+  FROM feed_state s
+  CROSS JOIN LATERAL (
+    SELECT l.newest, least(l.upto, l.newest) AS upto,
+           (SELECT max(f.pos) FROM feed f WHERE f.pos > $1 AND f.pos <= l.upto AND f.transaction_end) AS whole
+      FROM (SELECT (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest,
+                   (((SELECT min(f.pos) FROM feed f WHERE f.pos > $1) - 1) / $2::bigint + 2) * $2 AS upto) l
+  ) w
+  LEFT JOIN LATERAL (
+    SELECT p.*, sum(p.size) OVER (ORDER BY p.pos) - p.size AS before, count(*) OVER () AS total
+      FROM (
+        SELECT f.pos, f.directory_id, f.seq, f.transaction_end, e.organization_id, e.type,
+               CASE WHEN e.wanted THEN e.payload END AS payload,
+               CASE WHEN e.wanted THEN octet_length(e.payload) ELSE 0 END AS size
+          FROM (
+            SELECT i.* FROM feed i
+             WHERE i.pos > $1 AND i.pos <= w.upto
+               AND ($4::text[] IS NULL OR i.directory_id = ANY ($4))
+               AND ($5::text[] IS NULL OR i.directory_id IN (
+                     SELECT d.id FROM directory d WHERE d.organization_id = ANY ($5)))
+             ORDER BY i.pos LIMIT $8
+          ) f
+          LEFT JOIN LATERAL (
+            SELECT x.organization_id, x.type, x.payload,
+                   $6::text[] IS NULL OR x.type = ANY ($6)
+                   OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b (beginning) WHERE starts_with(x.type, b.beginning))
+                     AS wanted
+              FROM event x WHERE x.directory_id = f.directory_id AND x.seq = f.seq AND x.day = f.day OFFSET 0
+          ) e ON true
+         ORDER BY f.pos
+      ) p
+  ) r ON r.before < $3
+ WHERE s.id = 1
+ ORDER BY r.pos
+
+-- name: page_by_number
+-- Events of directory $1 behind number $2, at most $4 and before $3 bytes but for the first, not looking at days before
+-- $5. $6 and $7 as above. Always one row at least if the directory has a log; `seq` is NULL when it holds no event.
+SELECT s.epoch, h.seq AS newest,
+       r.seq, r.directory_id, r.day, r.transaction_end, r.organization_id, r.type, r.payload, r.total
+  FROM feed_state s
+  JOIN head h ON h.directory_id = $1
+  LEFT JOIN LATERAL (
+    SELECT p.*, sum(p.size) OVER (ORDER BY p.seq) - p.size AS before, count(*) OVER () AS total
+      FROM (
+        SELECT x.seq, x.directory_id, x.day, x.transaction_end, x.organization_id, x.type,
+               CASE WHEN x.wanted THEN x.payload END AS payload,
+               CASE WHEN x.wanted THEN octet_length(x.payload) ELSE 0 END AS size
+          FROM (
+            SELECT e.*, $6::text[] IS NULL OR e.type = ANY ($6)
+                        OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b (beginning) WHERE starts_with(e.type, b.beginning))
+                          AS wanted
+              FROM event e
+             WHERE e.directory_id = $1 AND e.seq > $2 AND e.day >= $5 ORDER BY e.seq LIMIT $4
+          ) x
+      ) p
+  ) r ON r.before < $3
+ WHERE s.id = 1
+ ORDER BY r.seq
+
+-- name: directory_bounds
+-- The oldest event kept and the newest number of a directory.
+SELECT h.seq AS newest, (SELECT min(e.seq) FROM event e WHERE e.directory_id = $1) AS oldest,
+       (SELECT e.seq FROM event e WHERE e.directory_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT 1) AS following
+  FROM head h WHERE h.directory_id = $1
+
+-- name: directories
+-- Which of these directories exist, with their organizations. A deleted one still has its log.
+SELECT d.id, d.organization_id FROM directory d WHERE d.id = ANY ($1)
+
+-- name: organizations
+-- Which of these organizations exist, and for a caller bound to the directories $2 (NULL: not bound), hold one of them.
+SELECT o.id FROM organization o
+ WHERE o.id = ANY ($1)
+   AND ($2::text[] IS NULL OR EXISTS (
+         SELECT 1 FROM directory d WHERE d.organization_id = o.id AND d.id = ANY ($2)))
