@@ -52,6 +52,11 @@ async def test_a_request_is_one_line_with_ids_and_codes(client: httpx.AsyncClien
     }
 
 
+async def test_a_head_request_sends_no_body(client: httpx.AsyncClient, log_text: io.StringIO) -> None:
+    await client.head("/Users/1")
+    assert lines(log_text)[0]["bytes"] == 0
+
+
 async def test_a_refusal_is_logged_with_its_reason(
     client: httpx.AsyncClient, channel: FakeChannel, log_text: io.StringIO
 ) -> None:
@@ -134,7 +139,8 @@ async def test_above_the_ceiling_of_running_requests_the_next_is_told_to_wait(
     running = [asyncio.create_task(client.get("/Users/1")) for _ in range(2)]
     while len(channel.calls) < 2:
         await asyncio.sleep(0)
-    refused = await client.get("/Users/1")
+    async with asyncio.timeout(10):
+        refused = await client.get("/Users/1")
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert (await client.get("http://gateway.test/healthz")).status_code == 200
     release.set()

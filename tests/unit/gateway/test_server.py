@@ -120,12 +120,26 @@ async def test_a_connection_outlives_the_time_for_one_head(make_app: MakeApp, se
         await writer.wait_closed()
 
 
+async def test_a_connection_outlives_the_time_for_one_body(make_app: MakeApp, serving: Serving) -> None:
+    async with asyncio.timeout(10), serving(make_app(), body_seconds=0.1) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        for _ in range(2):
+            writer.write(post_head(b"Content-Length: 2") + b"{")
+            await asyncio.sleep(0.02)
+            writer.write(b"}")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 201")
+            await reader.readexactly(len(USER_JSON))
+            await asyncio.sleep(0.15)
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_an_offer_to_speak_another_protocol_is_passed_over(
     make_app: MakeApp, serving: Serving, channel: FakeChannel
 ) -> None:
     # The HTTP client of the Java platform offers h2c with every first request.
     offer = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk")
-    async with serving(make_app()) as server:
+    async with asyncio.timeout(10), serving(make_app()) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         for body in (b'{"a":1}', b'{"b":2}'):
             writer.write(post_head(b"Content-Length: %d" % len(body), *offer) + body)
