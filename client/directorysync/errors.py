@@ -46,7 +46,11 @@ class CredentialsInvalid(DirectorySyncError):
     """No API key, or one that is unknown, revoked or expired."""
 
 
-class ScopeMissing(DirectorySyncError, PermissionError):
+class PermissionDenied(DirectorySyncError, PermissionError):
+    """The service knows the caller and refuses."""
+
+
+class ScopeMissing(PermissionDenied):
     """The API key is good but was made for less."""
 
 
@@ -127,10 +131,9 @@ _BY_REASON: dict[str, type[DirectorySyncError]] = {
 
 _BY_CODE: dict[grpc.StatusCode, type[DirectorySyncError]] = {
     grpc.StatusCode.UNAUTHENTICATED: CredentialsInvalid,
-    grpc.StatusCode.PERMISSION_DENIED: ScopeMissing,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
     grpc.StatusCode.NOT_FOUND: NotFound,
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
-    grpc.StatusCode.ABORTED: VersionMismatch,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
     grpc.StatusCode.RESOURCE_EXHAUSTED: LimitExceeded,

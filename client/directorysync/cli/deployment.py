@@ -28,6 +28,12 @@ class Transport(StrEnum):
     grpc = "grpc"
 
 
+def _cores() -> int:
+    """Those that this process may use, where the system says so."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def _endpoint(text: str) -> Endpoint:
     try:
         return Endpoint.parse(text)
@@ -70,7 +76,7 @@ def serve(
             database_url=database_url or None,
             grpc_listen=grpc_listen,
             http_listen=http_listen,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or _cores(),
             transport=transport.value,
         )
     )

@@ -1,5 +1,6 @@
 """A port that the workers will share, held so that nobody else takes it meanwhile."""
 
+import errno
 import re
 import socket
 import time
@@ -52,7 +53,7 @@ def reserved(wanted: Endpoint, *, patience: float) -> Iterator[Endpoint]:
             holder = _hold(wanted)
             break
         except OSError as error:
-            if time.monotonic() > give_up:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > give_up:
                 raise PortError(f"cannot listen on {wanted}: {error.strerror or error}") from None
             time.sleep(0.1)
     try:

@@ -22,7 +22,6 @@ from directorysync.cli.ports import Endpoint, reserved
 from directorysync.cli.supervisor import Workers
 
 PORT_PATIENCE_SECONDS = 6.0
-CONNECTIONS_PER_WORKER = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +118,15 @@ async def _database(options: ServeOptions, data: DataDir) -> AsyncIterator[Datab
     if options.database_url:
         yield ExternalDatabase(options.database_url)
         return
-    connections = max(100, CONNECTIONS_PER_WORKER * options.workers + 20)
+    connections = max(100, _connections_per_worker(os.environ) * options.workers + 20)
     async with KeptPostgres(EmbeddedPostgres(data.postgres, max_connections=connections)).running() as kept:
         yield kept
+
+
+def _connections_per_worker(environ: Mapping[str, str]) -> int:
+    """The service's pool and lanes, and a few for listening and background work."""
+    sizes = [environ.get(name, "") for name in ("DIRSYNC_POOL_SIZE", "DIRSYNC_LANES")]
+    return 6 + sum(int(size) if size.isdecimal() else 4 for size in sizes)
 
 
 def _metrics_environment(options: ServeOptions, data: DataDir) -> dict[str, str]:

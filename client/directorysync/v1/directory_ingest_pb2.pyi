@@ -432,8 +432,8 @@ class PatchResourceResponse(_message.Message):
     """Covers the events of this change. Empty when nothing changed."""
     @_builtins.property
     def resource(self) -> Global___ResourceDocument:
-        """As stored. Without `document_json` when the patch touched members of a group and no projection was asked for: the
-        cost of a membership must not depend on the size of the group. The SCIM answer is then 204.
+        """As stored. Without `document_json` for a group of more than 100 members, unless a projection was asked for: what a
+        membership costs must not depend on the size of the group. The SCIM answer is then 204.
         """
 
     def __init__(

@@ -45,6 +45,7 @@ async def test_read_is_not_sent_again_for_other_errors(service: FakeDirectorySyn
     [
         (End(grpc.StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID"), errors.CredentialsInvalid, Exception),
         (End(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", scope="read"), errors.ScopeMissing, PermissionError),
+        (End(grpc.StatusCode.PERMISSION_DENIED, "SCIM_SENSITIVE"), errors.PermissionDenied, PermissionError),
         (End(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", id="x"), errors.NotFound, LookupError),
         (End(grpc.StatusCode.ALREADY_EXISTS, "UNIQUENESS"), errors.AlreadyExists, Exception),
         (End(grpc.StatusCode.ABORTED, "VERSION_MISMATCH"), errors.VersionMismatch, Exception),

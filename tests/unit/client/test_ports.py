@@ -75,3 +75,11 @@ def test_addresses_are_read_and_shown(text: str, endpoint: Endpoint, shown: str,
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not HOST:PORT"):
         Endpoint.parse(text)
+
+
+def test_host_that_does_not_exist_is_said_at_once() -> None:
+    with (
+        pytest.raises(PortError, match=r"cannot listen on no\.such\.host\.invalid:80: "),
+        reserved(Endpoint("no.such.host.invalid", 80), patience=3600),
+    ):
+        pytest.fail("it does not exist")
