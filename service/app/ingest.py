@@ -25,6 +25,9 @@ from service.storage import resources
 from service.storage.database import Pool
 
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
+# A PATCH answers with a group's members up to this number, and with no document above it: what a membership costs must
+# not depend on the size of the group, and clients that insist on a document have small groups.
+MAX_ANSWERED_MEMBERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +110,13 @@ class Ingest:
         """PATCH. `document_wanted`: the client named attributes, so it gets a document whatever that costs."""
         operations = parse_patch(parse_json(text))
         command: commands.Command
-        touches_members = False
         if kind is USER:
             command = commands.PatchUser(resource_id, operations, if_match)
         else:
-            plan = split_members(operations, GROUP)
-            touches_members = bool(plan.member_operations)
-            command = commands.PatchGroup(resource_id, plan, if_match)
+            command = commands.PatchGroup(resource_id, split_members(operations, GROUP), if_match)
         outcome = await self._submit(directory, command, text, request_id)
-        if touches_members and not document_wanted:
-            return Written(outcome, None)
-        return Written(outcome, await self._complete(outcome, projection))
+        most = None if document_wanted else MAX_ANSWERED_MEMBERS
+        return Written(outcome, await self._complete(outcome, projection, most_members=most))
 
     async def delete(
         self, directory: Directory, kind: ResourceType, resource_id: str, if_match: Sequence[str], request_id: str
@@ -137,20 +136,26 @@ class Ingest:
     async def _submit(self, directory: Directory, command: commands.Command, text: str, request_id: str) -> Outcome:
         return await self._committer.submit(directory.id, command, request_id=request_id, size=len(text))
 
-    async def _complete(self, outcome: Outcome, projection: Projection, *, fresh: bool = False) -> Loaded:
+    async def _complete(
+        self, outcome: Outcome, projection: Projection, *, fresh: bool = False, most_members: int | None = None
+    ) -> Loaded | None:
         """The written resource as it is answered, reading only what the command did not know."""
         if outcome.members is not None:
             members = [MemberRef(member.member_id, member.type, member.name) for member in outcome.members]
             return Loaded(outcome.entity, members=members if projection.wants("members") else None)
         if fresh:
             return Loaded(outcome.entity, groups=[] if projection.wants("groups") else None)
-        return await self._load(outcome.entity, projection)
+        loaded = await self._load(outcome.entity, projection, most_members)
+        if most_members is not None and loaded.members is not None and len(loaded.members) > most_members:
+            return None
+        return loaded
 
-    async def _load(self, entity: User | Group, projection: Projection) -> Loaded:
+    async def _load(self, entity: User | Group, projection: Projection, most_members: int | None = None) -> Loaded:
         if isinstance(entity, User):
             wanted = projection.wants("groups")
             groups = await resources.groups_of(self._pool, entity.directory_id, entity.id) if wanted else None
             return Loaded(entity, groups=groups)
-        wanted = projection.wants("members")
-        members = await resources.members_of(self._pool, entity.directory_id, entity.id) if wanted else None
-        return Loaded(entity, members=members)
+        if not projection.wants("members"):
+            return Loaded(entity)
+        limit = None if most_members is None else most_members + 1
+        return Loaded(entity, members=await resources.members_of(self._pool, entity.directory_id, entity.id, limit))

@@ -50,8 +50,17 @@ class Projection:
 def _split(names: str | Sequence[str] | None) -> tuple[str, ...]:
     if names is None:
         return ()
-    parts = names.split(",") if isinstance(names, str) else [part for name in names for part in name.split(",")]
+    given = [names] if isinstance(names, str) else names
+    # Microsoft's test calls ask for `emails[type eq "work"]`: the attribute is meant, not a filter.
+    parts = [part for name in given for part in _without_filters(name).split(",")]
     return tuple(stripped for part in parts[:MAX_NAMES] if (stripped := part.strip()))
+
+
+def _without_filters(names: str) -> str:
+    if "[" not in names:
+        return names
+    kept = [piece.partition("]")[2] if index else piece for index, piece in enumerate(names.split("["))]
+    return "".join(kept)
 
 
 @lru_cache(maxsize=512)

@@ -29,7 +29,7 @@ async def groups_of(pool: Pool, directory_id: str, member_id: str) -> list[Group
     return [GroupRef(row["id"], row["display_name"]) for row in rows]
 
 
-async def members_of(pool: Pool, directory_id: str, group_id: str) -> list[MemberRef]:
-    """Everyone in a group."""
-    rows = await pool.fetch(SQL["members"], directory_id, group_id)
+async def members_of(pool: Pool, directory_id: str, group_id: str, limit: int | None) -> list[MemberRef]:
+    """Everyone in a group, or the first `limit` of them."""
+    rows = await pool.fetch(SQL["members"], directory_id, group_id, limit)
     return [MemberRef(row["member_id"], row["member_type"], row["name"]) for row in rows]

@@ -20,4 +20,4 @@ SELECT m.member_id, m.member_type, coalesce(u.user_name, g.display_name) AS name
   FROM membership m
   LEFT JOIN directory_user u ON u.directory_id = m.directory_id AND u.id = m.member_id
   LEFT JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.member_id
- WHERE m.directory_id = $1 AND m.group_id = $2 ORDER BY m.member_id
+ WHERE m.directory_id = $1 AND m.group_id = $2 ORDER BY m.member_id LIMIT $3

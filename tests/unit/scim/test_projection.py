@@ -91,3 +91,10 @@ def test_what_need_not_be_loaded(attributes: str | None, excluded: str | None, w
 def test_the_document_is_not_changed() -> None:
     Projection.parse(None, "emails.type", USER).apply(ADA)
     assert ADA["emails"][0] == {"value": "a", "type": "work"}
+
+
+def test_a_filter_in_attribute_notation_means_the_attribute() -> None:
+    """Microsoft's test collection asks so (SCIMReferenceCode, "Get user via attributes filter")."""
+    document = {"id": "1", "schemas": [], "userName": "a", "title": "t", "emails": [{"value": "x"}]}
+    projection = Projection.parse('emails[type eq "work", and "a"],title', None, USER)
+    assert projection.apply(document).keys() == {"id", "schemas", "emails", "title"}
