@@ -102,7 +102,9 @@ async def test_a_gateway_of_its_own() -> None:
 async def test_without_its_service_it_starts_and_says_so() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        process = await start(DIRSYNC_SERVICE_TARGET=f"127.0.0.1:{taken.getsockname()[1]}", DIRSYNC_DRAIN_SECONDS="60")
+        process = await start(
+            DIRSYNC_SERVICE_TARGET=f"127.0.0.1:{taken.getsockname()[1]}", DIRSYNC_HTTP_DRAIN_SECONDS="60"
+        )
         url = await ready_url(process)
         async with httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as client:
             assert (await client.get("/healthz")).status_code == 200
@@ -121,7 +123,7 @@ async def test_without_its_service_it_starts_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("variables", "code", "said"),
     [
-        ({"DIRSYNC_MAX_BODY_BYTES": "lots"}, 2, "DIRSYNC_MAX_BODY_BYTES: expected a whole number"),
+        ({"DIRSYNC_HTTP_MAX_BODY_BYTES": "lots"}, 2, "DIRSYNC_HTTP_MAX_BODY_BYTES: expected a whole number"),
         ({"DIRSYNC_HTTP_TLS_CERT": "/none.pem"}, 2, "DIRSYNC_HTTP_TLS_CERT: no such file"),
         ({"DIRSYNC_HTTP_TLS_CERT": __file__, "DIRSYNC_HTTP_TLS_KEY": __file__}, 1, "PEM"),
     ],
