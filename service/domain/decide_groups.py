@@ -130,9 +130,9 @@ def _member_delta(
     return Delta(begin, [_named(view, current[member_id]) for member_id in removed], writes)
 
 
-def named_values(operations: Sequence[MemberOp]) -> set[str]:
-    """Values that operations name one by one."""
-    return set(MemberPlan((), tuple(operations)).named)
+def named_values(operations: Sequence[MemberOp]) -> tuple[str, ...]:
+    """Values that operations name one by one, in their order, which is that of the events."""
+    return MemberPlan((), tuple(operations)).named
 
 
 def _named(view: View, member: Member) -> Member:

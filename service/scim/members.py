@@ -6,12 +6,12 @@ those rows.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from service.scim.coercion import Diagnostic, Notes, parse_serialized
 from service.scim.documents import is_members
-from service.scim.errors import InvalidValue
-from service.scim.filter_ast import Compare, Filter, Or
+from service.scim.errors import InvalidValue, TooMany
+from service.scim.filter_ast import Compare, Filter, Or, size
 from service.scim.match import matches_value
 from service.scim.member_refs import MemberRef, read_members
 from service.scim.messages import Operation
@@ -65,6 +65,9 @@ class RemoveMembersWhere:
     filter: Filter
 
 
+MAX_MEMBER_WORK: Final = 1_000_000
+"""Members compared with filters by all operations of one request."""
+
 MemberOp: TypeAlias = AddMembers | RemoveMembers | RemoveAllMembers | ReplaceMembers | RemoveMembersWhere
 
 
@@ -82,15 +85,15 @@ class MemberPlan:
         return any(not isinstance(op, AddMembers | RemoveMembers) for op in self.member_operations)
 
     @property
-    def named(self) -> frozenset[str]:
-        """The ids of all members that the request names."""
-        ids: set[str] = set()
+    def named(self) -> tuple[str, ...]:
+        """The ids of all members that the request names, each once, in its order."""
+        ids: dict[str, None] = {}
         for op in self.member_operations:
             if isinstance(op, AddMembers | ReplaceMembers):
-                ids.update(ref.value for ref in op.refs)
+                ids.update((ref.value, None) for ref in op.refs)
             elif isinstance(op, RemoveMembers):
-                ids.update(op.values)
-        return frozenset(ids)
+                ids.update(dict.fromkeys(op.values))
+        return tuple(ids)
 
 
 def split_members(operations: Iterable[Operation], group: ResourceType = GROUP) -> MemberPlan:
@@ -183,6 +186,7 @@ def apply_members(
 ) -> tuple[tuple[MemberRef, ...], tuple[str, ...]]:
     """The net effect on the members given by id: (added references, removed ids). Who leaves and returns is neither."""
     members = dict(current)
+    work = 0
     for op in operations:
         if isinstance(op, AddMembers):
             for ref in op.refs:
@@ -195,6 +199,9 @@ def apply_members(
         elif isinstance(op, ReplaceMembers):
             members = {ref.value: current.get(ref.value, ref) for ref in op.refs}
         else:
+            work += len(members) * size(op.filter)
+            if work > MAX_MEMBER_WORK:
+                raise TooMany("the operations compare too many members; send fewer in one request")
             members = {key: ref for key, ref in members.items() if not _satisfies(op.filter, ref)}
     added = tuple(ref for member_id, ref in members.items() if member_id not in current)
     return added, tuple(member_id for member_id in current if member_id not in members)

@@ -126,7 +126,7 @@ def test_o02_o04_rename_removal_and_addition_in_one_request() -> None:
         Operation("replace", None, {"displayName": "M"}, has_value=True),
         Operation("replace", "externalId", "7", has_value=True),
     )
-    assert result.named == {"a", "b", "c"}
+    assert set(result.named) == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(

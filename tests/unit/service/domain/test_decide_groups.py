@@ -74,6 +74,14 @@ def test_entra_remove_with_a_value_list_removes_only_those(world: World) -> None
     assert not world.asked_for_all_members
 
 
+def test_members_are_announced_in_the_order_in_which_they_were_named() -> None:
+    many = [f"m{index}" for index in range(30)]
+    crowd = World([user(one, one) for one in many], [group("g1", "Eng")], {"g1": many})
+    backwards = [{"value": one} for one in reversed(many)]
+    decision = crowd.decide(patch("g1", {"op": "remove", "path": "members", "value": backwards}))
+    assert told(decision) == [(REMOVED, one) for one in reversed(many)]
+
+
 def test_okta_removes_one_and_adds_another_in_one_request(world: World) -> None:
     decision = world.decide(
         patch(
