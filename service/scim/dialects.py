@@ -23,14 +23,17 @@ class Dialect:
     """The policy of one provider.
 
     ``unique_group_names``: two groups of a directory may not share a display name. Entra finds groups by display name
-    and stops when it finds two, so a second one is refused.
+    and stops when it finds two, so a second one is refused. SAP (row A01) and authentik (row K06) send a group again
+    after a reset, and take over the one they find by its display name only when they are told of the conflict.
     """
 
     provider: str
     unique_group_names: bool = False
 
 
-_DIALECTS: Mapping[str, Dialect] = {"entra": Dialect("entra", unique_group_names=True)}
+_DIALECTS: Mapping[str, Dialect] = {
+    provider: Dialect(provider, unique_group_names=True) for provider in ("authentik", "entra", "sap")
+}
 
 
 def dialect_for(provider: str) -> Dialect:

@@ -25,8 +25,11 @@ def test_names_that_differ(one: str, other: str) -> None:
     assert user_key(one) != user_key(other)
 
 
-@pytest.mark.parametrize(("provider", "unique"), [("entra", True), ("Entra", True), ("okta", False), ("nobody", False)])
-def test_entra_needs_unique_group_names(provider: str, unique: bool) -> None:
+@pytest.mark.parametrize(
+    ("provider", "unique"),
+    [("entra", True), ("Entra", True), ("sap", True), ("authentik", True), ("okta", False), ("nobody", False)],
+)
+def test_some_providers_need_unique_group_names(provider: str, unique: bool) -> None:
     dialect = dialect_for(provider)
     assert dialect.unique_group_names is unique
     assert dialect.provider == provider.lower()
