@@ -2,26 +2,27 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 import asyncpg
 import grpc
 from prometheus_client import CollectorRegistry
 
 from service.app import credentials as credentials_app
+from service.app.api_keys import ApiKeys
 from service.app.clock import IdSource, system_clock
 from service.app.commit import Committer, Limits
-from service.app.api_keys import ApiKeys
 from service.app.credentials import Credentials
 from service.app.directories import Directories
 from service.app.eventlog import EventLog
+from service.app.feed import Feed
 from service.app.ingest import Ingest
 from service.app.lookups import Lookups
 from service.app.organizations import Organizations
 from service.app.search import Search
+from service.app.sequencer import Sequencer
 from service.app.tokens import Tokens
 from service.config import ServiceConfig, TlsFiles
 from service.rpc.convert import event_bytes
@@ -29,6 +30,7 @@ from service.rpc.directory_admin import AdminHandlers
 from service.rpc.directory_ingest import IngestHandlers
 from service.rpc.directory_sync import LookupHandlers, ServerInfo
 from service.rpc.edge import Edge, Method
+from service.rpc.events import EventHandlers, EventWire
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.local import LocalChannel
 from service.rpc.search import SearchHandlers
@@ -63,6 +65,8 @@ class Service:
     registry: CollectorRegistry
     drain: Callable[[], Awaitable[None]]
     ready: Callable[[], Awaitable[bool]]
+    failed: asyncio.Event
+    """Set when a part that runs beside the calls has ended: the process must be replaced."""
 
 
 class _Parts:
@@ -74,7 +78,25 @@ class _Parts:
         self.clock = system_clock()
         self.ids = IdSource(self.clock)
         self.telemetry = Telemetry()
-        log = EventLog(event_bytes, self.ids, self.clock, lambda: None)
+        self.failed = asyncio.Event()
+        self.credentials = Credentials(pool, config.database_url, self.clock, self.telemetry)
+        self.feed = Feed(
+            config.database_url,
+            pool,
+            self.clock,
+            self.telemetry,
+            wire=EventWire(),
+            still_valid=self.credentials.still_valid,
+            ring_events=config.ring_events,
+        )
+        self.sequencer = Sequencer(
+            config.database_url,
+            self.clock,
+            self.telemetry,
+            retention_days=config.retention_days,
+            on_position=self.feed.hint,
+        )
+        log = EventLog(event_bytes, self.ids, self.clock, self.sequencer.hint)
         self.committer = Committer(
             lambda: connect(config.database_url),
             lanes=config.lanes,
@@ -83,9 +105,8 @@ class _Parts:
             new_ids=self.ids,
             clock=self.clock,
             telemetry=self.telemetry,
-            committed=lambda: None,
+            committed=self.sequencer.hint,
         )
-        self.credentials = Credentials(pool, config.database_url, self.clock, self.telemetry)
         self.directories = Directories(
             pool,
             log=log,
@@ -111,20 +132,26 @@ class _Parts:
         organizations = Organizations(pool, new_ids=new_ids, clock=clock)
         info = ServerInfo(version=version("directorysync"), retention_days=self.config.retention_days)
         lookups = LookupHandlers(Lookups(pool, self.directories), self.directories, info)
-        ingest = IngestHandlers(Ingest(pool, self.committer, new_ids), scope, lambda directory_id, seq: f"{directory_id}:{seq}")
+        ingest = IngestHandlers(Ingest(pool, self.committer, new_ids), scope, self.feed.cursor_of)
         search = SearchHandlers(Search(pool), scope)
         admin = AdminHandlers(organizations, self.directories, tokens, keys)
-        handlers = (lookups, ingest, search, admin)
+        handlers = (lookups, ingest, search, EventHandlers(self.feed), admin)
         return [method for handler in handlers for method in handler.methods()]
 
-    def background(self) -> list[Coroutine[Any, Any, None]]:
-        """What runs beside the calls."""
-        parts = (self.committer, self.credentials, self.directories)
-        return [part.run() for part in parts]
+    async def run(self) -> None:
+        """What runs beside the calls, until cancelled. Each part mends its connections itself; none may end."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for part in (self.committer, self.sequencer, self.feed, self.credentials, self.directories):
+                    tasks.create_task(part.run())
+        except* Exception as group:
+            for error in group.exceptions:
+                self.telemetry.unexpected("background", "", error)
+        self.failed.set()
 
     async def ready(self) -> bool:
         """Whether calls can be served now."""
-        if self.edge.draining:
+        if self.edge.draining or self.failed.is_set():
             return False
         try:
             async with asyncio.timeout(2):
@@ -137,6 +164,7 @@ class _Parts:
         """Take nothing new, end streams so that clients resume elsewhere, finish what was taken."""
         await server.stop_intake()
         self.edge.draining = True
+        self.feed.drain()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.config.drain_seconds):
                 await self.committer.drain()
@@ -149,7 +177,8 @@ async def running(config: ServiceConfig) -> AsyncIterator[Service]:
     async with open_pool(config.database_url, config.pool_size) as pool:
         parts = _Parts(config, pool)
         server = GrpcServer(parts.edge, config.grpc_listen, _credentials(config.grpc_tls))
-        tasks = [asyncio.create_task(coroutine) for coroutine in parts.background()]
+        background = asyncio.create_task(parts.run())
+        await parts.feed.ready()
         await server.start()
         drained = False
 
@@ -160,13 +189,13 @@ async def running(config: ServiceConfig) -> AsyncIterator[Service]:
                 await parts.drain(server)
 
         try:
-            yield Service(LocalChannel(parts.edge), server.port, parts.telemetry.registry, drain, parts.ready)
+            channel = LocalChannel(parts.edge)
+            yield Service(channel, server.port, parts.telemetry.registry, drain, parts.ready, parts.failed)
         finally:
             await drain()
             await server.stop(0.5)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
             with contextlib.suppress(*BROKEN, asyncpg.PostgresError):
                 await parts.credentials.flush()
 
