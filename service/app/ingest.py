@@ -141,7 +141,9 @@ class Ingest:
     ) -> Loaded | None:
         """The written resource as it is answered, reading only what the command did not know."""
         if outcome.members is not None:
-            members = [MemberRef(member.member_id, member.type, member.name) for member in outcome.members]
+            members = [
+                MemberRef(member.member_id, member.type, member.display or member.name) for member in outcome.members
+            ]
             return Loaded(outcome.entity, members=members if projection.wants("members") else None)
         if fresh:
             return Loaded(outcome.entity, groups=[] if projection.wants("groups") else None)

@@ -125,7 +125,9 @@ def _member_delta(
     added, removed = apply_members(as_refs(current.values()), meant)
     writes = wait_for_unknown((view.directory_id, group_id), operations, found, now)
     begin = [
-        Member(group_id, ref.id, ref.type, ref.name, now) for ref in (found.refs[member.value] for member in added)
+        Member(group_id, ref.id, ref.type, ref.name, now, member.display)
+        for member in added
+        if (ref := found.refs[member.value])
     ]
     return Delta(begin, [_named(view, current[member_id]) for member_id in removed], writes)
 

@@ -42,13 +42,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One place in one group. `type` is `User` or `Group`; `name` is its userName or displayName."""
+    """One place in one group. `name` is its userName or displayName, `display` what the provider shows for it."""
 
     group_id: str
     member_id: str
     type: MemberType
     name: str
     created_at: datetime
+    display: str | None = None
 
 
 def group_fields(group: Group) -> dict[str, Any]:

@@ -85,7 +85,7 @@ GROUP_SCHEMA = Schema(
                     "$ref", "reference", case_exact=True, mutability="immutable", reference_types=("User", "Group"),
                     description="The URI of the member.",
                 ),
-                Attribute("display", mutability="readOnly", description="The name of the member, told by the service."),
+                Attribute("display", mutability="immutable", description="A name to show for the member."),
                 Attribute(
                     "type", mutability="immutable", canonical_values=("User", "Group"),
                     description="Whether the member is a user or a group.",

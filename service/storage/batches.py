@@ -85,7 +85,8 @@ def _fill_reference(state: State, row: Row) -> None:
 
 
 def _member(row: Row) -> Member:
-    return Member(row["id"], row["key"], row["other"], row["document"] or "", row["created_at"])
+    name, display = _decode(row["document"]) if row["document"] else ("", None)
+    return Member(row["id"], row["key"], row["other"], name or "", row["created_at"], display)
 
 
 def _user(state: State, row: Row) -> User:
@@ -174,6 +175,7 @@ def _member_row(key: tuple[str, str, str], member: Member) -> dict[str, Any]:
         "member_id": key[2],
         "member_type": member.type,
         "created_at": member.created_at,
+        "display": member.display,
     }
 
 

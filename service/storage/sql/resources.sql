@@ -16,7 +16,7 @@ SELECT g.id, g.display_name
 
 -- name: members
 -- Members of a group with their names.
-SELECT m.member_id, m.member_type, coalesce(u.user_name, g.display_name) AS name
+SELECT m.member_id, m.member_type, coalesce(m.display, u.user_name, g.display_name) AS name
   FROM membership m
   LEFT JOIN directory_user u ON u.directory_id = m.directory_id AND u.id = m.member_id
   LEFT JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.member_id

@@ -26,7 +26,7 @@ SELECT m.member_id AS holder, g.id, g.display_name
 
 -- name: members_of_groups
 -- Members of many groups with their names, at most $3 rows.
-SELECT m.group_id AS holder, m.member_id, m.member_type, coalesce(u.user_name, g.display_name) AS name
+SELECT m.group_id AS holder, m.member_id, m.member_type, coalesce(m.display, u.user_name, g.display_name) AS name
   FROM membership m
   LEFT JOIN directory_user u ON u.directory_id = $1 AND u.id = m.member_id
   LEFT JOIN directory_group g ON g.directory_id = $1 AND g.id = m.member_id

@@ -5,7 +5,7 @@
 -- head (a directory: organization, provider, state, seq, policy), user, user_key (who has a userName), group, group_key
 -- (who bears a displayName), ref (something that can be a member), external (who has an externalId), pending (a
 -- reference that waits for someone of this key), member (one membership), all_member (each membership of a group, with
--- the member's name). Every later statement of a READ COMMITTED function sees what was committed before the locks were
+-- the member's name and what the provider shows for it). Every later statement of a READ COMMITTED function sees what was committed before the locks were
 -- given.
 -- p: {directories: [id], user_ids | user_keys | group_ids | group_keys | refs | externals | pending | all_members:
 --     [[directory, key]], members: [[directory, group, member]]}
@@ -84,7 +84,7 @@ BEGIN
   IF p ? 'all_members' THEN
     RETURN QUERY
       SELECT 'all_member', m.directory_id, m.group_id, m.member_id, m.member_type, NULL::bigint,
-             coalesce(u.user_name, g.display_name), m.created_at, NULL::timestamptz
+             jsonb_build_array(coalesce(u.user_name, g.display_name), m.display)::text, m.created_at, NULL::timestamptz
         FROM jsonb_array_elements(p->'all_members') AS k
         JOIN membership m ON m.directory_id = k->>0 AND m.group_id = k->>1
         LEFT JOIN directory_user u ON u.directory_id = m.directory_id AND u.id = m.member_id

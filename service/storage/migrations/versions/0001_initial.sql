@@ -6,7 +6,8 @@ CREATE TABLE organization (
   name text NOT NULL,
   external_id text COLLATE "C" UNIQUE,
   created_at timestamptz NOT NULL,
-  updated_at timestamptz NOT NULL
+  updated_at timestamptz NOT NULL,
+  deleted_at timestamptz                       -- kept for the events of its directories, seen by nobody else
 );
 CREATE INDEX organization_name ON organization (name);
 
@@ -102,6 +103,7 @@ CREATE TABLE membership (
   member_id text COLLATE "C" NOT NULL,
   member_type text NOT NULL CHECK (member_type IN ('User', 'Group')),
   created_at timestamptz NOT NULL,
+  display text,                                -- as the provider sent it; else the member's name is shown
   PRIMARY KEY (directory_id, group_id, member_id)
 );
 CREATE INDEX membership_member ON membership (directory_id, member_id, group_id);
