@@ -59,12 +59,19 @@ class Bench:
         """A job of the usual length against the product."""
         return load.Job(work, self.deployment.host, self.deployment.port, connections, self.size.seconds, first)
 
-    def limit(self, script: str, connections: int, **variables: int) -> float:
-        """Transactions a second of pgbench doing sql/`script`.sql."""
+    def limit(self, rows: Sequence[Row], script: str, connections: int, scale: float = 1.0, **variables: int) -> float:
+        """Transactions a second of pgbench doing sql/`script`.sql; times `scale` they are the limit of `rows`."""
         if not self._limit_ready:
             pgbench.prepare(self.deployment.postgres, self.size.large)
             self._limit_ready = True
-        return pgbench.run(self.deployment.postgres, script, connections, self.size.seconds, **variables).rate
+        before = self.deployment.cpu()
+        report = pgbench.run(self.deployment.postgres, script, connections, self.size.seconds, **variables)
+        used = self.deployment.cpu() - before
+        for row in rows:
+            row.limit.append(report.rate * scale)
+            row.limit_cpu += used
+            row.limit_operations += report.transactions
+        return report.rate
 
     def read_back(self, directory: BenchDirectory) -> dict[str, ReadUser]:
         """Every user of a directory by id, through SCIM in pages of 1,000. Raises RuntimeError when that fails."""
@@ -79,7 +86,7 @@ class Bench:
         return found
 
 
-def interleaved(rounds: int, measures: Sequence[Callable[[], None]]) -> None:
+def interleaved(rounds: int, measures: Sequence[Callable[[], object]]) -> None:
     """Each measure once a round; the next round begins with the next one, so that none always comes first."""
     for number in range(rounds):
         shift = number % len(measures)

@@ -128,7 +128,7 @@ def run(bench: Bench) -> list[Row]:
             source = _watch(bench, directory, sync.WatchStart(beginning=sync.WatchStart.Beginning()))
             bare_source = _Source(limit.address, "/bare/Replay", json.dumps({"count": events}).encode())
             ours = partial(_catch_up, bench, source, readers, events, row)
-            interleaved(bench.size.rounds, [ours, partial(_bare_catch_up, bare_source, readers, events, row)])
+            interleaved(bench.size.rounds, [ours, partial(_bare_catch_up, limit, bare_source, readers, events, row)])
             rows.append(row)
     return rows
 
@@ -161,7 +161,7 @@ def _live(bench: Bench, watchers: int, row: Row) -> None:
     row.cpu += bench.deployment.cpu() - before
     _enter(row, readers, writes)
     messages = sum(reader.messages for reader in readers)
-    row.note = f"{len(row.latencies) / max(1, messages):.1f} events a message" if len(row.ours) == 1 else row.note
+    row.note = f"{writes / job.seconds:.0f} changes/s were made, {watchers * writes / messages:.1f} events a message"
 
 
 async def _live_round(
@@ -178,8 +178,12 @@ async def _live_round(
 def _bare_live(bench: Bench, limit: bare.BareServer, watchers: int, row: Row) -> None:
     count = int(RATE * 2 * bench.size.seconds)
     request = {"run": secrets.token_hex(5), "readers": watchers, "rate": RATE, "count": count}
+    before = limit.cpu()
     readers = _runner.run(_all(_Source(limit.address, "/bare/Follow", json.dumps(request).encode()), watchers, count))
-    row.limit.append(percentile([latency for reader in readers for latency in reader.latencies], 0.5))
+    row.limit_cpu += limit.cpu() - before
+    latencies = [latency for reader in readers for latency in reader.latencies]
+    row.limit_operations += len(latencies)
+    row.limit.append(percentile(latencies, 0.5))
 
 
 def _catch_up(bench: Bench, source: _Source, readers: int, events: int, row: Row) -> None:
@@ -191,9 +195,11 @@ def _catch_up(bench: Bench, source: _Source, readers: int, events: int, row: Row
     row.wrong += [fault for reader in found for fault in reader.faults(events)][:1]
 
 
-def _bare_catch_up(source: _Source, readers: int, events: int, row: Row) -> None:
-    began = time.perf_counter()
+def _bare_catch_up(limit: bare.BareServer, source: _Source, readers: int, events: int, row: Row) -> None:
+    before, began = limit.cpu(), time.perf_counter()
     _runner.run(_all(source, readers, events))
+    row.limit_cpu += limit.cpu() - before
+    row.limit_operations += events * readers
     row.limit.append(events * readers / (time.perf_counter() - began))
 
 

@@ -39,4 +39,4 @@ def _ours(bench: Bench, people: Population, row: Row) -> None:
 
 
 def _limit(bench: Bench, size: int, row: Row) -> None:
-    row.limit.append(bench.limit("page", 1, size=size) * _PAGE)
+    bench.limit([row], "page", 1, _PAGE, size=size)

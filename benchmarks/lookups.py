@@ -39,4 +39,4 @@ def _ours(bench: Bench, work: LookUp, connections: int, row: Row) -> None:
 
 
 def _limit(bench: Bench, size: int, connections: int, row: Row) -> None:
-    row.limit.append(bench.limit("look_up", connections, size=size))
+    bench.limit([row], "look_up", connections, size=size)

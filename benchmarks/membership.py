@@ -70,7 +70,7 @@ def run(bench: Bench) -> list[Row]:
     groups.add(groups.ids, 1, 20, Row(NAME, "warm-up", ""))
     interleaved(bench.size.rounds, [partial(_one, groups, rows, total, growth), partial(_limit, bench, rows, total)])
     groups.add(groups.ids[:1], _WRITERS, _MOST_TURNS, many)
-    many.limit.append(bench.limit("membership", _WRITERS))
+    bench.limit([many], "membership", _WRITERS)
     many.wrong += groups.faults()
     return [*rows, growth, total, many]
 
@@ -86,7 +86,6 @@ def _one(groups: _Groups, rows: list[Row], total: Row, growth: Row) -> None:
 
 
 def _limit(bench: Bench, rows: list[Row], total: Row) -> None:
-    rate = bench.limit("membership", 1)
-    total.limit.append(rate)
+    rate = bench.limit([total], "membership", 1)
     for row in rows:
         row.limit.append(1000 / rate)

@@ -1,5 +1,7 @@
 """Large directories in seconds: rows written as the write path would have written them, then checked from outside."""
 
+import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,7 @@ def populate(deployment: Deployment, size: int) -> Population:
     """A new directory with `size` users. Raises RuntimeError when the product does not see them."""
     directory = deployment.make_directory(f"{size} users")
     found = Population(directory, size, next(_LETTERS))
+    _connect(deployment, directory)
     execute = deployment.postgres.execute
     execute("dirsync", _sql("preload_users"), directory.id, directory.organization_id, size, found.letter)
     execute("dirsync", "VACUUM ANALYZE directory_user")
@@ -57,6 +60,20 @@ def populate_group(deployment: Deployment, people: Population, members: int) -> 
     )
     execute("dirsync", _sql("preload_members"), directory.id, group_id, members, people.letter)
     return group_id
+
+
+def _connect(deployment: Deployment, directory: BenchDirectory) -> None:
+    """Reach the directory as its provider does, and wait for the event which that is."""
+    request = urllib.request.Request(
+        f"http://{deployment.host}:{deployment.port}{directory.base.path}/Users?count=1",
+        headers={"Authorization": f"Bearer {directory.base.token}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        answer.read()
+    for _ in range(100):
+        if deployment.sequence(directory):
+            return
+        time.sleep(0.05)
 
 
 def _sql(name: str) -> str:

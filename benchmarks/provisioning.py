@@ -69,18 +69,12 @@ def run(bench: Bench) -> list[Row]:
             Row(NAME, f"c={connections}, {_SPREAD} directories", "pairs/s", limit_name="pgbench"),
         ]
         seconds = bench.size.seconds
-        measures: list[Callable[[], None]] = [
+        measures: list[Callable[[], object]] = [
             partial(ledger.provision, one, connections, seconds, pair[0]),
             partial(ledger.provision, several, connections, seconds, pair[1]),
-            partial(_limit, bench, connections, pair),
+            partial(bench.limit, pair, "pair", connections),
         ]
         interleaved(bench.size.rounds, measures)
         rows += pair
     rows[-1].wrong += ledger.faults()
     return rows
-
-
-def _limit(bench: Bench, connections: int, rows: Sequence[Row]) -> None:
-    rate = bench.limit("pair", connections)
-    for row in rows:
-        row.limit.append(rate)

@@ -48,6 +48,8 @@ class Row:
     latencies: list[float] = field(default_factory=list)  # milliseconds
     operations: int = 0
     cpu: Cpu = field(default_factory=Cpu)
+    limit_operations: int = 0
+    limit_cpu: Cpu = field(default_factory=Cpu)
     wrong: list[str] = field(default_factory=list)
     limit_name: str = ""
     note: str = ""
@@ -81,13 +83,16 @@ class Row:
             "p50_ms": percentile(self.latencies, 0.5) if self.latencies else None,
             "p99_ms": percentile(self.latencies, 0.99) if self.latencies else None,
             "operations": self.operations,
-            "cpu_ms_per_operation": {k: 1000 * v / self.operations for k, v in asdict(self.cpu).items()}
-            if self.operations
-            else None,
+            "cpu_ms_per_operation": _per_operation(self.cpu, self.operations),
+            "limit_cpu_ms_per_operation": _per_operation(self.limit_cpu, self.limit_operations),
             "rounds": {"ours": self.ours, "limit": self.limit},
             "wrong": self.wrong,
             "note": self.note,
         }
+
+
+def _per_operation(cpu: Cpu, operations: int) -> dict[str, float] | None:
+    return {name: 1000 * used / operations for name, used in asdict(cpu).items()} if operations else None
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -99,7 +104,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
     for benchmark in dict.fromkeys(row.benchmark for row in rows):
         table = Table(title=benchmark, title_justify="left", title_style="bold", pad_edge=False)
         table.add_column("case")
-        for name in ("ours", "unit", "limit", "ratio", "(range)", "p50 ms", "p99 ms", "CPU server", "CPU pg"):
+        for name in ("ours", "unit", "limit", "ratio", "(range)", "p50 ms", "p99 ms", "CPU ms", "+ pg", "limit's"):
             table.add_column(name, justify="left" if name == "unit" else "right")
         table.add_column("note")
         for row in rows:
@@ -111,7 +116,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 def _cells(row: Row) -> list[str]:
     found = row.figures()
-    spread, cpu = found["ratio_range"], found["cpu_ms_per_operation"]
+    spread, cpu, limit = found["ratio_range"], found["cpu_ms_per_operation"], found["limit_cpu_ms_per_operation"]
     return [
         row.case,
         _number(found["median"]),
@@ -121,8 +126,9 @@ def _cells(row: Row) -> list[str]:
         f"{spread[0]:.2f}–{spread[1]:.2f}" if spread and len(row.ratios) > 1 else "",
         f"{found['p50_ms']:.2f}" if row.latencies else "",
         f"{found['p99_ms']:.2f}" if row.latencies else "",
-        f"{cpu['server']:.3f} ms" if cpu and row.cpu.server else "",
-        f"{cpu['postgres']:.3f} ms" if cpu and row.cpu.postgres else "",
+        f"{cpu['server']:.3f}" if cpu else "",
+        f"{cpu['postgres']:.3f}" if cpu else "",
+        f"{limit['server'] + limit['postgres']:.3f}" if limit else "",
         "; ".join([*row.wrong[:1], *([row.note] if row.note else [])]),
     ]
 

@@ -35,7 +35,7 @@ def run(bench: Bench) -> list[Row]:
         for callers in (1, 32):
             row = Row(NAME, f"{callers} at once", "calls/s", limit_name="bare")
             ours = partial(_ours, bench, process, replace(job, concurrency=callers), row)
-            theirs = partial(_limit, process, replace(bare_job, concurrency=callers), row)
+            theirs = partial(_limit, limit, process, replace(bare_job, concurrency=callers), row)
             interleaved(bench.size.rounds, [ours, theirs])
             rows.append(row)
     return rows
@@ -51,5 +51,9 @@ def _ours(bench: Bench, process: ProcessPoolExecutor, job: grpc_work.UnaryJob, r
     row.wrong += report.wrong
 
 
-def _limit(process: ProcessPoolExecutor, job: grpc_work.UnaryJob, row: Row) -> None:
-    row.limit.append(process.submit(grpc_work.run, job).result().rate)
+def _limit(server: bare.BareServer, process: ProcessPoolExecutor, job: grpc_work.UnaryJob, row: Row) -> None:
+    before = server.cpu()
+    report = process.submit(grpc_work.run, job).result()
+    row.limit_cpu += server.cpu() - before
+    row.limit.append(report.rate)
+    row.limit_operations += len(report.latencies)

@@ -1,7 +1,6 @@
 """W2 and W3: PATCH of two attributes, and of `active`; against the same update and its event in SQL."""
 
 import secrets
-from collections.abc import Sequence
 from functools import partial
 
 from benchmarks.bench import SMALL, Bench, interleaved
@@ -50,7 +49,7 @@ def run(bench: Bench) -> list[Row]:
         measures = [
             partial(titles.measure, connections, pair[0]),
             partial(states.measure, connections, pair[1]),
-            partial(_limit, bench, connections, pair),
+            partial(bench.limit, pair, "update", connections),
         ]
         interleaved(bench.size.rounds, measures)
         rows += pair
@@ -59,12 +58,6 @@ def run(bench: Bench) -> list[Row]:
     if made != titles.writes + states.writes:
         rows[-1].wrong.append(f"{made} events for {titles.writes + states.writes} updates")
     return rows
-
-
-def _limit(bench: Bench, connections: int, rows: Sequence[Row]) -> None:
-    rate = bench.limit("update", connections)
-    for row in rows:
-        row.limit.append(rate)
 
 
 def _faults(bench: Bench, people: Population, titles: _Series, states: _Series) -> list[str]:
