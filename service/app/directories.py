@@ -18,12 +18,10 @@ from service.domain.errors import ScopeMissingError
 from service.domain.naming import check_name, check_provider
 from service.storage import credentials as credentials_table
 from service.storage import directories as table
-from service.storage import events, tokens
+from service.storage import events, organizations, tokens
 from service.storage.credentials import CONNECTION_ERRORS
 from service.storage.database import Pool
-from service.storage.directories import ORGANIZATION_CONSTRAINT
 from service.storage.transaction import transaction
-from service.storage.violations import broken_constraint
 from service.telemetry import Telemetry
 
 _TTL_SECONDS = 5.0
@@ -67,7 +65,8 @@ class Directories:
 
     async def find(self, name: str) -> Directory | None:
         """By id or SCIM key; up to 5 s old. None when there is none or it is deleted."""
-        return await self._cache.get(name)
+        # One name that the database refuses would fail those that are loaded with it.
+        return None if "\0" in name else await self._cache.get(name)
 
     async def resolve(self, name: str) -> Directory:
         """As `find`, or NotFoundError."""
@@ -118,8 +117,9 @@ class Directories:
         caller.require_reach("Organization", organization_id, directory.id, organization_id)
         token, token_secret = self.new_token(directory.id, None)
         async with transaction(self._pool) as connection:
-            with broken_constraint(ORGANIZATION_CONSTRAINT, not_found("Organization", organization_id)):
-                await table.insert(connection, directory)
+            if not await organizations.hold(connection, organization_id):
+                raise not_found("Organization", organization_id)
+            await table.insert(connection, directory)
             await events.new_head(connection, directory.id)
             await tokens.insert(connection, token, secret.digest(token_secret))
             change = Change(ChangeType.TOKEN_CREATED, token)

@@ -58,4 +58,4 @@ class Organizations:
                 raise not_found("Organization", organization_id)
             if await table.count_directories(connection, organization_id):
                 raise ArgumentError("the organization still has directories; delete them first", field="id")
-            await table.delete(connection, organization_id)
+            await table.bury(connection, organization_id, self._clock.now())

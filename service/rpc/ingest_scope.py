@@ -6,10 +6,9 @@ from service.app.directories import Directories
 from service.domain import ids
 from service.domain.caller import Scope, not_found
 from service.domain.directory import Directory, DirectoryState
-from service.domain.errors import ArgumentError, DirectoryDisabledError
+from service.domain.errors import DirectoryDisabledError
+from service.rpc.arguments import required_id
 from service.rpc.edge import Call
-
-_MAX_NAME = 256
 
 
 class IngestScope:
@@ -24,9 +23,7 @@ class IngestScope:
         A directory token at another directory's URL is no credential there (CREDENTIALS_INVALID, which SCIM clients
         understand); an API key that does not reach it is told NOT_FOUND. A disabled directory refuses writes only.
         """
-        name = context.directory
-        if not name or len(name) > _MAX_NAME:
-            raise ArgumentError("context.directory is needed: an id or a SCIM key", field="context.directory")
+        name = required_id(context.directory, "context.directory")
         caller = call.caller
         caller.require(Scope.PROVISION)
         directory = await self._directories.find(name)

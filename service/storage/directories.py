@@ -11,7 +11,6 @@ from service.storage.queries import load_queries
 from service.storage.rows import directory_from_row
 
 SQL = load_queries("directories")
-ORGANIZATION_CONSTRAINT = "directory_organization_id_fkey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Locked:
 
 
 async def insert(connection: Connection, value: Directory) -> None:
-    """Store a new directory; asyncpg.ForeignKeyViolationError when its organization does not exist."""
+    """Store a new directory in an organization that is held."""
     await connection.execute(
         SQL["insert"], value.id, value.organization_id, value.name, value.provider, value.scim_key, value.created_at
     )
@@ -92,7 +91,7 @@ async def unpurged(pool: Pool) -> list[str]:
 
 async def purge(pool: Pool, directory_id: str, chunk: int) -> None:
     """Remove memberships, users and groups, `chunk` rows a transaction. May be stopped and started again."""
-    for statement in ("purge_memberships", "purge_users", "purge_groups"):
+    for statement in ("purge_memberships", "purge_pending", "purge_users", "purge_groups"):
         # An answer "DELETE 17" names the number of rows.
         while int((await pool.execute(SQL[statement], directory_id, chunk)).rpartition(" ")[2]) >= chunk:
             pass

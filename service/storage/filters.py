@@ -45,8 +45,8 @@ class FilterCompiler:
 
     def _compare(self, term: Compare) -> str:
         if term.value is None:
-            absent = f"({self._present(term.path)}) IS NOT TRUE"
-            return absent if term.op == "eq" else self._present(term.path)
+            present = self._present(term.path)
+            return present if term.op == "ne" else f"({present}) IS NOT TRUE"
         if term.op == "ne":
             return f"({self._compare(replace(term, op='eq'))}) IS NOT TRUE"
         column = self._column(term.path)

@@ -1,6 +1,7 @@
 """The table `organization`. Bounds are lists of organization and directory ids; None is no bound."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from service.domain.caller import Caller
 from service.domain.directory import Organization
@@ -46,10 +47,14 @@ async def count_directories(connection: Connection, organization_id: str) -> int
     return count
 
 
-async def delete(connection: Connection, organization_id: str) -> None:
-    """Remove it and what is left of its deleted directories."""
-    for statement in ("delete_heads", "delete_directories", "delete"):
-        await connection.execute(SQL[statement], organization_id)
+async def hold(connection: Connection, organization_id: str) -> bool:
+    """As `lock`, shared with others who make directories in it."""
+    return await connection.fetchval(SQL["hold"], organization_id) is not None
+
+
+async def bury(connection: Connection, organization_id: str, at: datetime) -> None:
+    """Mark it as deleted."""
+    await connection.execute(SQL["bury"], organization_id, at)
 
 
 async def known(pool: Pool, ids: Sequence[str]) -> set[str]:

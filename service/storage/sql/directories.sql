@@ -67,7 +67,8 @@ SELECT d.id FROM directory d
  WHERE d.state = 'deleted'
    AND (EXISTS (SELECT FROM directory_user u WHERE u.directory_id = d.id)
      OR EXISTS (SELECT FROM directory_group g WHERE g.directory_id = d.id)
-     OR EXISTS (SELECT FROM membership m WHERE m.directory_id = d.id))
+     OR EXISTS (SELECT FROM membership m WHERE m.directory_id = d.id)
+     OR EXISTS (SELECT FROM pending_member m WHERE m.directory_id = d.id))
 
 -- name: purge_memberships
 -- Some memberships of a deleted directory, in the order of the key.
@@ -75,6 +76,12 @@ DELETE FROM membership m USING (
   SELECT p.group_id, p.member_id FROM membership p WHERE p.directory_id = $1
    ORDER BY p.group_id, p.member_id LIMIT $2) AS s
  WHERE m.directory_id = $1 AND m.group_id = s.group_id AND m.member_id = s.member_id
+
+-- name: purge_pending
+-- Some references of a deleted directory that wait for their member.
+DELETE FROM pending_member m USING (
+  SELECT p.group_id, p.value FROM pending_member p WHERE p.directory_id = $1 ORDER BY p.group_id, p.value LIMIT $2) AS s
+ WHERE m.directory_id = $1 AND m.group_id = s.group_id AND m.value = s.value
 
 -- name: purge_users
 -- Some users of a deleted directory.

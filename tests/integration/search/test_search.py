@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from directorysync.v1 import directory_ingest_pb2 as pb
-from tests.support.stack import Refused, Stack
+from tests.support.stack import Stack
 
 BASE = "https://dir.example/scim/v2/key"
 USERS, GROUPS, BOTH = pb.RESOURCE_TYPE_USER, pb.RESOURCE_TYPE_GROUP, pb.RESOURCE_TYPE_UNSPECIFIED
