@@ -17,10 +17,10 @@ async def test_recorded_exchange(path: Path, serving: Serving) -> None:
     await replay(path, await serving(**load(path).settings))
 
 
-@pytest.mark.parametrize("path", recordings("entra", "okta"), ids=name_of)
+@pytest.mark.parametrize("path", [path for path in recordings("entra", "okta") if not load(path).settings], ids=name_of)
 async def test_recorded_exchange_over_grpc(path: Path, serving: Serving) -> None:
     """Between gateway and service a network, instead of a call in the same process."""
-    await replay(path, await serving("--transport", "grpc", **load(path).settings))
+    await replay(path, await serving("--transport", "grpc"))
 
 
 async def replay(path: Path, server: RunningServe) -> None:
