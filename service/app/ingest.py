@@ -25,6 +25,7 @@ from service.storage import resources
 from service.storage.database import Pool
 
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
+MAX_ID = 256
 # A PATCH answers with a group's members up to this number, and with no document above it: what a membership costs must
 # not depend on the size of the group, and clients that insist on a document have small groups.
 MAX_ANSWERED_MEMBERS = 100
@@ -55,6 +56,12 @@ def parse_json(text: str) -> object:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise InvalidSyntax("the body is not JSON") from error
+
+
+def _check_id(kind: ResourceType, resource_id: str) -> None:
+    """An id that no resource can have is not found, whatever is in it."""
+    if not 0 < len(resource_id) <= MAX_ID or "\0" in resource_id:
+        raise not_found(kind.name, resource_id[:MAX_ID])
 
 
 class Ingest:
@@ -90,6 +97,7 @@ class Ingest:
         request_id: str,
     ) -> Written:
         """PUT."""
+        _check_id(kind, resource_id)
         decoded = decode(parse_json(text), kind)
         make = commands.ReplaceUser if kind is USER else commands.ReplaceGroup
         outcome = await self._submit(directory, make(resource_id, decoded, if_match), text, request_id)
@@ -108,6 +116,7 @@ class Ingest:
         document_wanted: bool,
     ) -> Written:
         """PATCH. `document_wanted`: the client named attributes, so it gets a document whatever that costs."""
+        _check_id(kind, resource_id)
         operations = parse_patch(parse_json(text))
         command: commands.Command
         if kind is USER:
@@ -122,11 +131,13 @@ class Ingest:
         self, directory: Directory, kind: ResourceType, resource_id: str, if_match: Sequence[str], request_id: str
     ) -> Outcome:
         """DELETE."""
+        _check_id(kind, resource_id)
         make = commands.DeleteUser if kind is USER else commands.DeleteGroup
         return await self._submit(directory, make(resource_id, if_match), "", request_id)
 
     async def get(self, directory: Directory, kind: ResourceType, resource_id: str, projection: Projection) -> Loaded:
         """GET of one resource."""
+        _check_id(kind, resource_id)
         read = resources.user if kind is USER else resources.group
         entity = await read(self._pool, directory.id, resource_id)
         if entity is None:

@@ -41,8 +41,9 @@ def check_version(entity: User | Group, if_match: Sequence[str]) -> None:
     """Raise VersionMismatchError unless the condition is empty, `*`, or names the current version."""
     if not if_match or "*" in if_match:
         return
-    current = f'"{entity.version}"'
-    if all(tag.strip().removeprefix("W/") != current for tag in if_match):
+    current = str(entity.version)
+    # Weak or strong, quoted or, as some clients send it, bare.
+    if all(tag.strip().removeprefix("W/").strip('"') != current for tag in if_match):
         raise VersionMismatchError("the resource has another version than If-Match names", current=etag(entity.version))
 
 

@@ -15,9 +15,9 @@ import grpc
 from google.protobuf.message import Message
 
 from service.domain.caller import Caller, Scope
-from service.domain.errors import CredentialsInvalidError, DrainingError, StorageUnavailableError
+from service.domain.errors import ArgumentError, CredentialsInvalidError, DrainingError, StorageUnavailableError
 from service.rpc.status import Failure, failure_of, internal
-from service.storage.database import BROKEN
+from service.storage.database import BROKEN, NOT_STORABLE
 from service.telemetry import Telemetry
 
 
@@ -160,6 +160,8 @@ class Edge:
         if isinstance(error, BROKEN):
             self._telemetry.storage_failed(method.path, error)
             error = StorageUnavailableError("the database cannot be reached")
+        if isinstance(error, NOT_STORABLE):
+            error = ArgumentError("the request holds a character that cannot be stored (NUL)")
         found = failure_of(error)
         if found is not None:
             return found

@@ -24,6 +24,9 @@ BROKEN = (
     OSError,
 )
 
+# PostgreSQL's text holds every character but NUL.
+NOT_STORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+
 # A stuck statement must not hold a head row for long; the client has given up by then.
 _SETTINGS = {
     "application_name": "directorysync",
