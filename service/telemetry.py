@@ -4,26 +4,46 @@ import logging
 import sys
 from typing import Any
 
+import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _LATENCY = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
+_SHARED: list[Any] = [
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
 def configure_logging(level: str = "info") -> None:
-    """JSON lines on standard error: `event`, `level`, `timestamp`, then what the line is about."""
+    """JSON lines on standard error: `event`, `level`, `timestamp`, then what the line is about.
+
+    Lines of the standard library's loggers (gRPC, uvicorn, asyncio) come in the same form, from warnings up.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        processors=[*_SHARED, structlog.processors.JSONRenderer(serializer=_json_bytes)],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            foreign_pre_chain=[*_SHARED, structlog.processors.format_exc_info],
+        )
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+def _json_bytes(event: dict[str, Any], **_: Any) -> bytes:
+    return msgspec.json.encode(event, enc_hook=repr)
 
 
 class Telemetry:
@@ -85,7 +105,9 @@ class Telemetry:
 
     def storage_failed(self, path: str, error: BaseException) -> None:
         """The database could not be reached."""
-        self.log.error("storage_failed", method=path, error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
+        self.log.error(
+            "storage_failed", method=path, error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None)
+        )
 
     def unexpected(self, path: str, request_id: str, error: BaseException) -> None:
         """A fault of ours: where it arose, without the values that went with it."""

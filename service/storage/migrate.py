@@ -38,7 +38,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def migrate(database_url: str) -> str:
-    """Run what is missing, in one transaction, and return the revision then in place. Safe to call from many processes."""
+    """Run what is missing, in one transaction; returns the revision. Safe to call from many processes."""
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database_url), poolclass=NullPool
     )
