@@ -46,7 +46,7 @@ def run(bench: Bench) -> list[Row]:
             Row(NAME, f"W2 title and department, c={connections}", "updates/s", limit_name="pgbench"),
             Row(NAME, f"W3 active, c={connections}", "updates/s", limit_name="pgbench"),
         ]
-        measures = [
+        measures: list[Callable[[], object]] = [
             partial(titles.measure, connections, pair[0]),
             partial(states.measure, connections, pair[1]),
             partial(bench.limit, pair, "update", connections),
