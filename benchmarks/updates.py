@@ -1,6 +1,7 @@
 """W2 and W3: PATCH of two attributes, and of `active`; against the same update and its event in SQL."""
 
 import secrets
+from collections.abc import Callable
 from functools import partial
 
 from benchmarks.bench import SMALL, Bench, interleaved
