@@ -27,7 +27,7 @@ def first_steps(data_dir: Path, grpc: Endpoint) -> str:
         f'  set -- $({command} directory create --organization Acme --provider okta --name "Acme Okta" \\',
         f"    --output json | {python} -c '{_READ}')",
         "  # its first user, as a provider would send it",
-        '  curl "$1/Users" -H "Authorization: Bearer $2" -H "Content-Type: application/scim+json" \\',
+        '  curl -sSw "\\n" "$1/Users" -H "Authorization: Bearer $2" -H "Content-Type: application/scim+json" \\',
         f"    -d '{_USER}'",
         "  # every change, from the first one on",
         f"  {command} events tail --from beginning --output json",

@@ -5,7 +5,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -27,8 +27,10 @@ SERVICE_DRAIN_SECONDS = 2.0
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
-async def work() -> None:
-    """Serves until SIGTERM, SIGINT, or the end of standard input, which says that the supervisor is gone."""
+async def work() -> int:
+    """Serves until SIGTERM, SIGINT, or the end of standard input, which says that the supervisor is gone: 0. Returns 1
+    when a part has failed and the process must be replaced.
+    """
     stop = _stop_requested()
     config = dataclasses.replace(ServiceConfig.from_environment(os.environ), drain_seconds=SERVICE_DRAIN_SECONDS)
     http = dataclasses.replace(gateway_config(os.environ), stop_seconds=HTTP_STOP_SECONDS)
@@ -37,21 +39,23 @@ async def work() -> None:
         server = serve(app, http)
         serving = asyncio.create_task(server.serve())
         try:
-            await _first(asyncio.create_task(server.started()), serving)
-            print("ready", flush=True)
-            await _first(asyncio.create_task(stop.wait()), serving)
+            await _first(serving, server.started())
+            if not serving.done():
+                print("ready", flush=True)
+                await _first(serving, stop.wait(), service.failed.wait())
         finally:
             app.drain()
             await server.stop()
             await service.drain()
         await serving
+    return 0 if stop.is_set() else 1
 
 
-async def _first(awaited: "asyncio.Task[Any]", serving: "asyncio.Task[None]") -> None:
-    await asyncio.wait({awaited, serving}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        awaited.cancel()
-        serving.result()
+async def _first(serving: "asyncio.Task[None]", *awaited: Coroutine[Any, Any, Any]) -> None:
+    tasks = [asyncio.create_task(one) for one in awaited]
+    await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
 
 
 @asynccontextmanager
@@ -96,10 +100,10 @@ def _stop_requested() -> asyncio.Event:
 def main() -> None:
     """Entry of `python -m directorysync.cli.worker`."""
     configure_logging(os.environ.get("DIRSYNC_LOG_LEVEL") or "info")
-    uvloop.run(work())
+    status = uvloop.run(work())
     # Everything is closed. Taking the interpreter apart takes half a second, a tenth of what a stop may take.
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(status)
 
 
 if __name__ == "__main__":

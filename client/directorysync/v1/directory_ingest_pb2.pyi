@@ -512,6 +512,98 @@ class DeleteResourceResponse(_message.Message):
 Global___DeleteResourceResponse: _TypeAlias = DeleteResourceResponse  # noqa: Y015
 
 @_typing.final
+class BulkResourcesRequest(_message.Message):
+    """Request of BulkResources."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    BULK_JSON_FIELD_NUMBER: _builtins.int
+    bulk_json: _builtins.str
+    """A BulkRequest, JSON as the client sent it; at most 2 MiB and 1,000 operations."""
+    @_builtins.property
+    def context(self) -> Global___IngestContext:
+        """Where."""
+
+    def __init__(
+        self,
+        *,
+        context: Global___IngestContext | None = ...,
+        bulk_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bulk_json", b"bulk_json", "context", b"context"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkResourcesRequest: _TypeAlias = BulkResourcesRequest  # noqa: Y015
+
+@_typing.final
+class BulkResult(_message.Message):
+    """What became of one operation of a bulk request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    BULK_ID_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    ERROR_REASON_FIELD_NUMBER: _builtins.int
+    ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
+    method: _builtins.str
+    """POST, PUT, PATCH or DELETE."""
+    bulk_id: _builtins.str
+    """As in the request."""
+    error_reason: _builtins.str
+    """An ErrorReason without its prefix; empty when the operation was carried out."""
+    error_message: _builtins.str
+    """What went wrong."""
+    @_builtins.property
+    def resource(self) -> Global___ResourceDocument:
+        """The resource without its document. Without an id when the operation named none."""
+
+    def __init__(
+        self,
+        *,
+        method: _builtins.str = ...,
+        bulk_id: _builtins.str = ...,
+        resource: Global___ResourceDocument | None = ...,
+        error_reason: _builtins.str = ...,
+        error_message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bulk_id", b"bulk_id", "error_message", b"error_message", "error_reason", b"error_reason", "method", b"method", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkResult: _TypeAlias = BulkResult  # noqa: Y015
+
+@_typing.final
+class BulkResourcesResponse(_message.Message):
+    """Response of BulkResources."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkResult]:
+        """In the order of the request; shorter than it when `failOnErrors` stopped it."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BulkResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkResourcesResponse: _TypeAlias = BulkResourcesResponse  # noqa: Y015
+
+@_typing.final
 class SearchResourcesRequest(_message.Message):
     """Request of SearchResources."""
 

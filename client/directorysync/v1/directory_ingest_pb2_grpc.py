@@ -61,6 +61,11 @@ class DirectoryIngestStub:
                 request_serializer=directorysync_dot_v1_dot_directory__ingest__pb2.DeleteResourceRequest.SerializeToString,
                 response_deserializer=directorysync_dot_v1_dot_directory__ingest__pb2.DeleteResourceResponse.FromString,
                 _registered_method=True)
+        self.BulkResources = channel.unary_unary(
+                '/directorysync.v1.DirectoryIngest/BulkResources',
+                request_serializer=directorysync_dot_v1_dot_directory__ingest__pb2.BulkResourcesRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_directory__ingest__pb2.BulkResourcesResponse.FromString,
+                _registered_method=True)
         self.SearchResources = channel.unary_unary(
                 '/directorysync.v1.DirectoryIngest/SearchResources',
                 request_serializer=directorysync_dot_v1_dot_directory__ingest__pb2.SearchResourcesRequest.SerializeToString,
@@ -113,6 +118,13 @@ class DirectoryIngestServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BulkResources(self, request, context):
+        """Many operations in one request, with references between them (RFC 7644 3.7).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SearchResources(self, request, context):
         """Query with filter, sort and paging (RFC 7644 3.4.2, 3.4.3).
         """
@@ -154,6 +166,11 @@ def add_DirectoryIngestServicer_to_server(servicer, server):
                     servicer.DeleteResource,
                     request_deserializer=directorysync_dot_v1_dot_directory__ingest__pb2.DeleteResourceRequest.FromString,
                     response_serializer=directorysync_dot_v1_dot_directory__ingest__pb2.DeleteResourceResponse.SerializeToString,
+            ),
+            'BulkResources': grpc.unary_unary_rpc_method_handler(
+                    servicer.BulkResources,
+                    request_deserializer=directorysync_dot_v1_dot_directory__ingest__pb2.BulkResourcesRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_directory__ingest__pb2.BulkResourcesResponse.SerializeToString,
             ),
             'SearchResources': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchResources,
@@ -303,6 +320,33 @@ class DirectoryIngest:
             '/directorysync.v1.DirectoryIngest/DeleteResource',
             directorysync_dot_v1_dot_directory__ingest__pb2.DeleteResourceRequest.SerializeToString,
             directorysync_dot_v1_dot_directory__ingest__pb2.DeleteResourceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BulkResources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryIngest/BulkResources',
+            directorysync_dot_v1_dot_directory__ingest__pb2.BulkResourcesRequest.SerializeToString,
+            directorysync_dot_v1_dot_directory__ingest__pb2.BulkResourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -28,6 +28,8 @@ class DirectoryIngestStub:
     """PATCH (RFC 7644 3.5.2)."""
     DeleteResource: _aio.UnaryUnaryMultiCallable[_directory_ingest_pb2.DeleteResourceRequest, _directory_ingest_pb2.DeleteResourceResponse]
     """DELETE (RFC 7644 3.6)."""
+    BulkResources: _aio.UnaryUnaryMultiCallable[_directory_ingest_pb2.BulkResourcesRequest, _directory_ingest_pb2.BulkResourcesResponse]
+    """Many operations in one request, with references between them (RFC 7644 3.7)."""
     SearchResources: _aio.UnaryUnaryMultiCallable[_directory_ingest_pb2.SearchResourcesRequest, _directory_ingest_pb2.SearchResourcesResponse]
     """Query with filter, sort and paging (RFC 7644 3.4.2, 3.4.3)."""
     GetDiscovery: _aio.UnaryUnaryMultiCallable[_directory_ingest_pb2.GetDiscoveryRequest, _directory_ingest_pb2.GetDiscoveryResponse]
@@ -77,6 +79,14 @@ class DirectoryIngestServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_ingest_pb2.DeleteResourceRequest, _abc.Awaitable[_directory_ingest_pb2.DeleteResourceResponse]],
     ) -> _abc.Awaitable[_directory_ingest_pb2.DeleteResourceResponse]:
         """DELETE (RFC 7644 3.6)."""
+
+    @_abc_1.abstractmethod
+    def BulkResources(
+        self,
+        request: _directory_ingest_pb2.BulkResourcesRequest,
+        context: _aio.ServicerContext[_directory_ingest_pb2.BulkResourcesRequest, _abc.Awaitable[_directory_ingest_pb2.BulkResourcesResponse]],
+    ) -> _abc.Awaitable[_directory_ingest_pb2.BulkResourcesResponse]:
+        """Many operations in one request, with references between them (RFC 7644 3.7)."""
 
     @_abc_1.abstractmethod
     def SearchResources(

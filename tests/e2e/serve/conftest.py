@@ -13,8 +13,11 @@ def _serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServe]:
 
 
 @pytest.fixture
-def server(_serve: RunningServe) -> RunningServe:
-    """A `dirsync serve` with two workers that runs. Its data lasts for the module; a test may stop and kill it."""
+def server(_serve: RunningServe) -> Iterator[RunningServe]:
+    """A `dirsync serve` with two workers that runs. Its data lasts for the module; a test may stop and kill it. What it
+    logged is shown when the test fails.
+    """
     if not _serve.running:
         _serve.start()
-    return _serve
+    yield _serve
+    print(*_serve.logs, sep="\n")
