@@ -156,15 +156,20 @@ def _details(error: grpc.RpcError) -> tuple[ErrorInfo | None, int | None]:
     return info, retry_after
 
 
-def scim_answer(failure: Problem, request_id: str) -> Answer:
+def scim_error(failure: Problem, request_id: str = "") -> dict[str, object]:
     """An Error message of RFC 7644 3.12. A fault of ours says the request id and nothing else."""
     status, scim_type, _ = failure.rule
-    detail = failure.detail or f"The request failed here. Its id is {request_id}."
-    body = {"schemas": [ERROR_SCHEMA], "status": str(status)}
+    body: dict[str, object] = {"schemas": [ERROR_SCHEMA], "status": str(status)}
     if scim_type is not None:
         body["scimType"] = scim_type
-    body["detail"] = detail
-    return Answer(status, problem_headers(failure, SCIM_JSON), msgspec.json.encode(body), failure.close)
+    body["detail"] = failure.detail or f"The request failed here. Its id is {request_id}."
+    return body
+
+
+def scim_answer(failure: Problem, request_id: str) -> Answer:
+    """A failure as SCIM answers it."""
+    body = msgspec.json.encode(scim_error(failure, request_id))
+    return Answer(failure.rule.status, problem_headers(failure, SCIM_JSON), body, failure.close)
 
 
 def problem_headers(failure: Problem, media_type: bytes) -> Headers:

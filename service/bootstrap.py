@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from service.app import credentials as credentials_app
 from service.app.api_keys import ApiKeys
+from service.app.bulk import Bulk
 from service.app.clock import IdSource, system_clock
 from service.app.commit import Committer, Limits
 from service.app.credentials import Credentials
@@ -25,6 +26,7 @@ from service.app.search import Search
 from service.app.sequencer import Sequencer
 from service.app.tokens import Tokens
 from service.config import ServiceConfig, TlsFiles
+from service.rpc.bulk import BulkHandlers
 from service.rpc.convert import event_bytes
 from service.rpc.directory_admin import AdminHandlers
 from service.rpc.directory_ingest import IngestHandlers
@@ -125,17 +127,17 @@ class _Parts:
     def _methods(self, log: EventLog) -> list[Method]:
         pool, clock, new_ids = self.pool, self.clock, self.ids
         scope = IngestScope(self.directories)
-        tokens = Tokens(
-            pool, log=log, directories=self.directories, credentials=self.credentials, clock=clock
-        )
+        tokens = Tokens(pool, log=log, directories=self.directories, credentials=self.credentials, clock=clock)
         keys = ApiKeys(pool, credentials=self.credentials, new_ids=new_ids, clock=clock)
         organizations = Organizations(pool, new_ids=new_ids, clock=clock)
         info = ServerInfo(version=version("directorysync"), retention_days=self.config.retention_days)
         lookups = LookupHandlers(Lookups(pool, self.directories), self.directories, info)
-        ingest = IngestHandlers(Ingest(pool, self.committer, new_ids), scope, self.feed.cursor_of)
+        one = Ingest(pool, self.committer, new_ids)
+        ingest = IngestHandlers(one, scope, self.feed.cursor_of)
+        bulk = BulkHandlers(Bulk(one), scope)
         search = SearchHandlers(Search(pool), scope)
         admin = AdminHandlers(organizations, self.directories, tokens, keys)
-        handlers = (lookups, ingest, search, EventHandlers(self.feed), admin)
+        handlers = (lookups, ingest, bulk, search, EventHandlers(self.feed), admin)
         return [method for handler in handlers for method in handler.methods()]
 
     async def run(self) -> None:

@@ -35,5 +35,5 @@ async def _document(request: ScimRequest, document: pb.DiscoveryDocument.ValueTy
 
 
 async def not_offered(request: ScimRequest) -> Answer:
-    """`/Bulk` and `/Me`: named by RFC 7644, not offered here: 501."""
+    """`/Me`: named by RFC 7644, not offered here (a token is no person): 501."""
     raise http_problem(501, "This endpoint is not offered here; ServiceProviderConfig says what is.")

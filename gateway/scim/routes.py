@@ -12,7 +12,7 @@ from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.config import GatewayConfig
 from gateway.exchange import Answer, Exchange, exchange_of
 from gateway.problems import Problem, http_problem, method_not_allowed, problem, scim_answer
-from gateway.scim import discovery, resources
+from gateway.scim import bulk, discovery, resources
 from gateway.scim.request import ScimRequest, accept_request
 from gateway.upstream import Upstream
 
@@ -68,7 +68,7 @@ ROUTES: Final[Mapping[tuple[str, ...], Route]] = {
     **_discovery_routes("ServiceProviderConfig", pb.DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG),
     **_discovery_routes("ResourceTypes", pb.DISCOVERY_DOCUMENT_RESOURCE_TYPES),
     **_discovery_routes("Schemas", pb.DISCOVERY_DOCUMENT_SCHEMAS),
-    **_refused("Bulk", "POST"),
+    ("bulk",): Route(f"{_BASE}/Bulk", {"POST": bulk.bulk}),
     **_refused("Me", "GET", "POST", "PUT", "PATCH", "DELETE"),
 }
 

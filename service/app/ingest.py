@@ -76,12 +76,8 @@ class Ingest:
         self, directory: Directory, kind: ResourceType, text: str, projection: Projection, request_id: str
     ) -> Written:
         """POST."""
-        decoded = decode(parse_json(text), kind)
-        command: commands.Command
-        if kind is USER:
-            command = commands.CreateUser(self._ids.new(ids.USER), decoded)
-        else:
-            command = commands.CreateGroup(self._ids.new(ids.GROUP), decoded)
+        make = commands.CreateUser if kind is USER else commands.CreateGroup
+        command = make(self.new_id(kind), decode(parse_json(text), kind))
         outcome = await self._submit(directory, command, text, request_id)
         return Written(outcome, await self._complete(outcome, projection, fresh=True))
 
@@ -134,6 +130,14 @@ class Ingest:
         _check_id(kind, resource_id)
         make = commands.DeleteUser if kind is USER else commands.DeleteGroup
         return await self._submit(directory, make(resource_id, if_match), "", request_id)
+
+    def new_id(self, kind: ResourceType) -> str:
+        """An id for a resource to be created."""
+        return self._ids.new(ids.USER if kind is USER else ids.GROUP)
+
+    async def run(self, directory: Directory, command: commands.Command, size: int, request_id: str) -> Outcome:
+        """Commit a command that is decoded already."""
+        return await self._committer.submit(directory.id, command, request_id=request_id, size=size)
 
     async def get(self, directory: Directory, kind: ResourceType, resource_id: str, projection: Projection) -> Loaded:
         """GET of one resource."""

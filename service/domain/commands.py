@@ -10,10 +10,11 @@ from service.scim.messages import Operation
 
 @dataclass(frozen=True, slots=True)
 class CreateUser:
-    """POST /Users."""
+    """POST /Users. `announced`: others may refer to the id already."""
 
     id: str
     decoded: Decoded
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,11 @@ class DeleteUser:
 
 @dataclass(frozen=True, slots=True)
 class CreateGroup:
-    """POST /Groups."""
+    """POST /Groups. `announced`: others may refer to the id already."""
 
     id: str
     decoded: Decoded
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ def create_group(view: View, command: CreateGroup, now: datetime) -> Decision:
     delta = _member_delta(view, group.id, {}, [AddMembers(tuple(command.decoded.members or ()))], now)
     outcome = Outcome(group, changed=True, members=delta.added, diagnostics=command.decoded.diagnostics)
     decision = _decision(outcome, [Change(ChangeType.GROUP_CREATED, group)], delta)
-    return replace(decision, changes=[*decision.changes, *arrive(view, group, decision.writes, now)])
+    begun = arrive(view, group, decision.writes, now, announced=command.announced)
+    return replace(decision, changes=[*decision.changes, *begun])
 
 
 def replace_group(view: View, command: ReplaceGroup, now: datetime) -> Decision:

@@ -31,7 +31,8 @@ def create_user(view: View, command: CreateUser, now: datetime) -> Decision:
     )
     _check_unique(view, user)
     decision = _written(user, Change(ChangeType.USER_CREATED, user), command.decoded.diagnostics)
-    return replace(decision, changes=[*decision.changes, *arrive(view, user, decision.writes, now)])
+    begun = arrive(view, user, decision.writes, now, announced=command.announced)
+    return replace(decision, changes=[*decision.changes, *begun])
 
 
 def replace_user(view: View, command: ReplaceUser, now: datetime) -> Decision:

@@ -80,10 +80,13 @@ def wait_for_unknown(place: tuple[str, str], operations: Sequence[MemberOp], fou
     return writes
 
 
-def arrive(view: View, arrived: User | Group, writes: Writes, now: datetime) -> list[Change]:
+def arrive(
+    view: View, arrived: User | Group, writes: Writes, now: datetime, *, announced: bool = False
+) -> list[Change]:
     """The memberships that were waiting for this user or group begin."""
     changes: list[Change] = []
-    for item in _waiting(view, arrived):
+    waiting = view.awaiting(user_key(arrived.id)) if announced else []
+    for item in [*waiting, *_waiting(view, arrived)]:
         key = (view.directory_id, item.group_id, item.value)
         writes.awaited[key] = None
         group = view.group(item.group_id)

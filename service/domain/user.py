@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from service.scim.keys import user_key
+from service.scim.limits import is_key
 from service.scim.primary import primary_email
 from service.scim.schema import ENTERPRISE_USER
 
@@ -52,10 +53,10 @@ class User:
 
     @property
     def email_keys(self) -> list[str]:
-        """Every address, case-folded, the primary one first, none twice."""
+        """Every address, case-folded, the primary one first, none twice. One too long to be looked up is left out."""
         values = [self.profile["email"] or ""]
         values += [address["value"] for address in self.profile["emails"]]
-        return list(dict.fromkeys(user_key(value) for value in values if value))
+        return list(dict.fromkeys(user_key(value) for value in values if value and is_key(value)))
 
 
 def text(value: object) -> str | None:

@@ -16,6 +16,7 @@ from service.rpc.ingest_scope import IngestScope
 from service.rpc.methods import unary_methods
 from service.scim import discovery
 from service.scim.filters import parse_filter
+from service.scim.messages import MAX_BULK_OPERATIONS
 from service.scim.schema import GROUP, RESOURCE_TYPES, USER, ResourceType, Schema
 from service.storage.sorting import check_sort
 
@@ -87,8 +88,7 @@ def _discovered(document: int, name: str, base_url: str) -> dict[str, Any]:
     if document == pb.DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG:
         return discovery.service_provider_config(
             base_url,
-            bulk=False,
-            max_operations=0,
+            max_operations=MAX_BULK_OPERATIONS,
             max_payload=MAX_DOCUMENT_BYTES,
             max_results=MAX_COUNT,
             default_page_size=DEFAULT_COUNT,
