@@ -47,11 +47,9 @@ def coerce(attribute: Attribute, value: object, where: str, notes: Notes) -> Any
         if type(inner) is dict or type(inner) is list:
             return _kept(value, where, "an object where a plain value is expected", notes)
         return coerce(attribute, inner, where, notes)
-    if attribute.plain_text:
-        return _text(value, where, notes)
     if attribute.type == "boolean":
         return _boolean(value, where, notes)
-    return _number(value, where, notes)
+    return _text(value, where, notes)
 
 
 def coerce_list(attribute: Attribute, value: object, where: str, notes: Notes) -> Any:
@@ -188,15 +186,6 @@ def _boolean(value: object, where: str, notes: Notes) -> Any:
     if isinstance(value, str) and (not value or value.isspace()):
         return None
     return _kept(value, where, "true or false is expected", notes)
-
-
-def _number(value: object, where: str, notes: Notes) -> Any:
-    if isinstance(value, str):
-        try:
-            return int(value) if len(value) < 19 else _kept(value, where, "a number is expected", notes)
-        except ValueError:
-            return _kept(value, where, "a number is expected", notes)
-    return value
 
 
 def _kept(value: object, where: str, reason: str, notes: Notes) -> Any:

@@ -73,9 +73,7 @@ Filter: TypeAlias = Compare | Present | And | Or | Not | ValuePath
 
 
 def all_of(terms: "list[Filter]") -> Filter:
-    """The conjunction in normal form: nested conjunctions flattened, a single term left alone."""
-    if len(terms) == 1:
-        return terms[0]
+    """The conjunction of two or more terms in normal form: nested conjunctions flattened."""
     flat: list[Filter] = []
     for term in terms:
         flat.extend(term.terms if isinstance(term, And) else (term,))
@@ -83,9 +81,7 @@ def all_of(terms: "list[Filter]") -> Filter:
 
 
 def any_of(terms: "list[Filter]") -> Filter:
-    """The disjunction in normal form: nested disjunctions flattened, a single term left alone."""
-    if len(terms) == 1:
-        return terms[0]
+    """The disjunction of two or more terms in normal form: nested disjunctions flattened."""
     flat: list[Filter] = []
     for term in terms:
         flat.extend(term.terms if isinstance(term, Or) else (term,))

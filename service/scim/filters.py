@@ -67,8 +67,6 @@ _REFUSED: Final[dict[str, frozenset[str]]] = {
     "boolean": frozenset({"co", "sw", "ew", "gt", "ge", "lt", "le"}),
     "binary": frozenset({"gt", "ge", "lt", "le"}),
     "dateTime": frozenset({"co", "sw", "ew"}),
-    "integer": frozenset({"co", "sw", "ew"}),
-    "decimal": frozenset({"co", "sw", "ew"}),
 }
 _ONLY_EQUALITY: Final = frozenset({"eq", "ne"})
 
@@ -118,8 +116,6 @@ class FilterParser:
 
     def bracketed(self, target: Target) -> Filter:
         """``[filter]`` on the values of ``target``."""
-        if self._parent is not None:
-            raise InvalidFilter("a value filter cannot hold another one")
         self._expect("[")
         self._parent = target
         self._enter()
@@ -326,12 +322,6 @@ def _typed(value: Literals, lexeme: str, kind: str) -> Literals:
             return value.lower() == "true"
         if not isinstance(value, bool):
             raise InvalidFilter("a boolean attribute compares with true or false")
-        return value
-    if kind in {"integer", "decimal"}:
-        if isinstance(value, str) and _NUMBER.match(value):
-            value = float(value)
-        if isinstance(value, str | bool):
-            raise InvalidFilter("a numeric attribute compares with a number")
         return value
     return value if isinstance(value, str) else lexeme
 

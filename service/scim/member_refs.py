@@ -1,7 +1,6 @@
 """References to the members of a group as providers write them (RFC 7643 section 4.2)."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -91,11 +90,3 @@ def _id(value: object) -> str | None:
     if "\0" in value or not value.isascii():
         check_string(value)
     return value
-
-
-def unique(refs: Iterable[MemberRef]) -> tuple[MemberRef, ...]:
-    """The references with each id once; the first wins."""
-    by_id: dict[str, MemberRef] = {}
-    for ref in refs:
-        by_id.setdefault(ref.value, ref)
-    return tuple(by_id.values())

@@ -65,7 +65,7 @@ class RemoveMembersWhere:
     filter: Filter
 
 
-MAX_MEMBER_WORK: Final = 1_000_000
+MAX_MEMBER_WORK: Final = 500_000
 """Members compared with filters by all operations of one request."""
 
 MemberOp: TypeAlias = AddMembers | RemoveMembers | RemoveAllMembers | ReplaceMembers | RemoveMembersWhere

@@ -1,6 +1,6 @@
 """The editing of one document under PATCH: copies what it touches, leaves the original alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from service.scim.attributes import Attribute, Schema
@@ -22,20 +22,21 @@ from service.scim.patch_values import described_by, is_creatable, merge_values, 
 from service.scim.paths import PatchPath
 from service.scim.schema import ResourceType
 
-MAX_PATCH_WORK: Final = 1_000_000
+MAX_PATCH_WORK: Final = 200_000
 """Values compared by all operations of one request."""
 
 
 class Editor:
     """A document being changed. ``document`` is the state so far, ``notes`` what was not understood."""
 
-    __slots__ = ("_owned", "_work", "document", "notes", "resource_type")
+    __slots__ = ("_owned", "_spellings", "_work", "document", "notes", "resource_type")
 
     def __init__(self, document: Mapping[str, Any], resource_type: ResourceType) -> None:
         self.document: dict[str, Any] = dict(document)
         self.resource_type = resource_type
         self.notes: Notes = []
         self._owned: set[str] = set()
+        self._spellings: dict[tuple[str, str], str] = {}
         self._work = 0
 
     def assign(self, path: PatchPath, value: object, *, add: bool) -> None:
@@ -113,6 +114,7 @@ class Editor:
         current = self._current(path)
         if definition.multi_valued:
             elements: list[Any] = _as_list(current) or ([] if coerced is None else [{}])
+            self._spend(len(elements))
             self._set_sub([e for e in elements if isinstance(e, dict)], path, coerced, elements)
             self._settle(path, elements)
             return
@@ -218,9 +220,9 @@ class Editor:
 
     def _selected(self, path: PatchPath, current: object) -> list[dict[str, Any]]:
         elements = [element for element in _as_list(current) if isinstance(element, dict)]
+        self._spend(len(elements) * (size(path.filter) if path.filter else 1))
         if path.filter is None:
             return elements
-        self._spend(len(elements) * size(path.filter))
         return [element for element in elements if matches_value(path.filter, element, path.definition)]
 
     def _current(self, path: PatchPath) -> Any:
@@ -236,8 +238,8 @@ class Editor:
     def _top(self, path: PatchPath) -> str:
         """The key of the document that holds the path's attribute: the attribute itself or its extension."""
         if path.urn is not None:
-            return _same_name(self.document, path.urn)
-        return path.attribute if path.definition else _same_name(self.document, path.attribute)
+            return self._spelling("", self.document, path.urn)
+        return path.attribute if path.definition else self._spelling("", self.document, path.attribute)
 
     def _locate(self, path: PatchPath) -> tuple[dict[str, Any] | None, str]:
         top = self._top(path)
@@ -246,7 +248,17 @@ class Editor:
         holder = self.document.get(top)
         if not isinstance(holder, dict):
             return None, path.attribute
-        return holder, path.attribute if path.definition else _same_name(holder, path.attribute)
+        return holder, path.attribute if path.definition else self._spelling(top, holder, path.attribute)
+
+    def _spelling(self, top: str, holder: Mapping[str, Any], name: str) -> str:
+        """The spelling that the holder already has of a name that no schema defines; searched once per request."""
+        if name in holder:
+            return name
+        key = (top, name.lower())
+        if key not in self._spellings:
+            self._spend(len(holder))
+            self._spellings[key] = next((known for known in holder if known.lower() == key[1]), name)
+        return self._spellings[key]
 
     def _put(self, path: PatchPath, value: Any) -> None:
         self._current(path)
@@ -267,9 +279,6 @@ class Editor:
         self._work += work
         if self._work > MAX_PATCH_WORK:
             raise TooMany("the operations compare too many values; send fewer in one request")
-
-
-Spend = Callable[[int], None]
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -295,11 +304,3 @@ def _make_primary(elements: list[Any], chosen: object) -> None:
 def _name_of(definition: Attribute, name: str) -> str:
     sub = definition.find(name)
     return sub.name if sub else name
-
-
-def _same_name(holder: Mapping[str, Any], name: str) -> str:
-    """The spelling that the holder already has of a name that no schema defines."""
-    if name in holder:
-        return name
-    lowered = name.lower()
-    return next((key for key in holder if key.lower() == lowered), name)

@@ -74,9 +74,11 @@ def without(elements: list[Any], listed: list[Any], spend: Callable[[int], None]
 
 
 def _identity(element: object) -> str:
+    """What equal values have in common: their ``value``, else everything. A NUL keeps the two apart."""
     if isinstance(element, dict) and "value" in element:
-        element = {"value": element["value"]}
-    return json.dumps(element, sort_keys=True, default=str)
+        value = element["value"]
+        return value if type(value) is str else "\0value" + json.dumps(value, sort_keys=True)
+    return "\0whole" + json.dumps(element, sort_keys=True)
 
 
 def _compatible(existing: object, given: object) -> bool:

@@ -8,7 +8,7 @@ from service.scim.attribute_paths import ATTRIBUTE_NAME, PRINTABLE_URN, Target, 
 from service.scim.attributes import Attribute
 from service.scim.errors import InvalidFilter, InvalidPath
 from service.scim.filter_ast import Filter
-from service.scim.filters import FilterParser
+from service.scim.filters import MAX_FILTER_LENGTH, FilterParser
 from service.scim.schema import ResourceType
 
 _CACHED_LENGTH: Final = 256
@@ -35,6 +35,8 @@ def parse_path(text: str, resource_type: ResourceType) -> PatchPath:
     """The parts of a path, in canonical names. Raises InvalidPath, or InvalidFilter for what stands in brackets."""
     if len(text) <= _CACHED_LENGTH:
         return _parse_cached(text, resource_type)
+    if len(text) > MAX_FILTER_LENGTH:
+        raise InvalidPath(f"the path is longer than {MAX_FILTER_LENGTH} characters")
     return _parse(text, resource_type)
 
 

@@ -133,6 +133,8 @@ documents: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "active": st.booleans(),
         "name": st.fixed_dictionaries({}, optional={"givenName": words, "familyName": words}).filter(bool),
         "emails": st.lists(person_values, min_size=1, max_size=4),
+        "foo": st.dictionaries(words, words, max_size=2) | st.lists(words, max_size=2),
+        "urn:X:y": st.dictionaries(words, words, max_size=2),
         URN: st.fixed_dictionaries(
             {"department": words}, optional={"manager": st.fixed_dictionaries({"value": words})}
         ),

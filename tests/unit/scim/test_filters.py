@@ -128,6 +128,10 @@ def test_not_binds_tighter_than_and_than_or(text: str, canonical: str) -> None:
         'userName eq "a\\u0000b"',
         'userName eq "a\0b"',
         'userName eq "\\ud800"',
+        "urn:x\u00e9:y:z pr",
+        "urn:x:y:z! pr",
+        "urn:x:y:z.9 pr",
+        'name. eq "x"',
     ],
 )
 def test_malformed_filters_are_refused(text: str) -> None:

@@ -17,9 +17,12 @@ ADA: dict[str, Any] = {
     "displayName": "Köln",
     "emails": [{"type": "work", "value": "ada@x.org"}, {"type": "home", "value": "ada@y.org", "primary": True}],
     "title": "",
+    "roles": ["admin"],
+    "profileUrl": {"unread": ["x"]},
     ENT: {"department": "R&D", "manager": {"value": "77"}},
     "urn:x:y": {"level": 5, "Tags": ["a", "b"]},
-    "meta": {"lastModified": "2011-05-13T04:42:34+02:00"},
+    "urn:a:b": "text",
+    "meta": {"created": "once", "lastModified": "2011-05-13T04:42:34+02:00"},
 }
 
 
@@ -66,6 +69,15 @@ ADA: dict[str, Any] = {
         ('urn:x:y:tags eq "b"', True),
         ("urn:x:y:nothing pr", False),
         (f'schemas eq "{ENT}"', True),
+        ('nickName pr or displayName sw "k"', True),
+        ('emails[type eq "other" or primary eq true]', True),
+        ("emails[display pr]", False),
+        ('roles eq "admin"', True),
+        ('roles[value eq "ADMIN"]', True),
+        ('roles.display eq "admin"', False),
+        ("urn:a:b:c pr", False),
+        ("profileUrl pr", True),
+        ('meta.created eq "2011-05-13T02:42:34Z"', False),
     ],
 )
 def test_matching(text: str, expected: bool) -> None:

@@ -97,6 +97,8 @@ def plan(*operations: dict[str, Any]) -> MemberPlan:
             {"op": "replace", "path": 'members[value eq "a"].display', "value": "x"}, [], id="display-is-derived"
         ),
         pytest.param({"op": "add", "path": "members", "value": []}, [], id="add-nobody"),
+        pytest.param({"op": "replace", "path": "members.display", "value": "x"}, [], id="display-of-all-is-derived"),
+        pytest.param({"op": "remove", "path": 'members[value eq "a"].display'}, [], id="display-cannot-be-removed"),
     ],
 )
 def test_member_operations_are_recognised(operation: dict[str, Any], expected: list[MemberOp]) -> None:

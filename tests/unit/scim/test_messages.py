@@ -50,6 +50,7 @@ def test_operations_are_read(sent: dict[str, Any], read: Operation) -> None:
         ({"Operations": [{"op": 1}]}, InvalidSyntax),
         ({"Operations": [{"op": "add", "path": 1}]}, InvalidPath),
         ({"Operations": [{"op": "add", "value": "a\0"}]}, InvalidValue),
+        ({"Operations": [{"op": "add", "value": {1: 2}}]}, InvalidSyntax),
         ({"Operations": [{"op": "add", "value": {"a": ["\ud800"]}}]}, InvalidValue),
         ({"schemas": ["urn:scim:schemas:core:1.0"], "id": "48e0", "active": False}, InvalidSyntax),
     ],
@@ -143,6 +144,12 @@ def test_bulk_requests_are_read() -> None:
 def test_malformed_bulk_operations_are_refused(operation: object) -> None:
     with pytest.raises(InvalidSyntax):
         parse_bulk({"Operations": [operation]})
+
+
+@pytest.mark.parametrize("operations", [None, [], "x", {}])
+def test_a_bulk_request_needs_operations(operations: object) -> None:
+    with pytest.raises(InvalidSyntax):
+        parse_bulk({"Operations": operations})
 
 
 def test_a_bulk_request_beyond_its_ceiling_is_too_large() -> None:

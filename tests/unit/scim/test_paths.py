@@ -67,6 +67,8 @@ def test_paths_are_read(
         'emails[type eq "work"].9',
         "urn:x y:z",
         "emails/0/value",
+        "a" * 8193,
+        "emails (type)[x]",
     ],
 )
 def test_malformed_paths_are_refused(text: str) -> None:
