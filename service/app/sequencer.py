@@ -10,9 +10,11 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import asyncpg
+
 from service.app.clock import Clock
 from service.storage import feed as table
-from service.storage.database import Connection, connect
+from service.storage.database import BROKEN, Connection, connect
 from service.telemetry import Telemetry
 
 _POLL_SECONDS = 0.25
@@ -37,6 +39,14 @@ def new_epoch() -> str:
     return secrets.token_hex(8)
 
 
+def report(telemetry: Telemetry, name: str, error: Exception) -> None:
+    """Log what broke a loop that will go on: trouble with the database, or a fault of ours."""
+    if isinstance(error, (*BROKEN, asyncpg.PostgresError, TimeoutError)):
+        telemetry.storage_failed(name, error)
+    else:
+        telemetry.unexpected(name, "", error)
+
+
 class Sequencer:
     """`on_position` is called with the newest position after each call that may have moved it."""
 
@@ -55,6 +65,11 @@ class Sequencer:
         self._retention_days = retention_days
         self._on_position = on_position
         self._hinted = asyncio.Event()
+        self._claimed = asyncio.Event()
+
+    async def ready(self) -> None:
+        """Wait until this is known to be the database it was, or a new epoch has begun. Serve nobody before."""
+        await self._claimed.wait()
 
     def hint(self) -> None:
         """Something was committed. Cheap; from the loop's own thread only."""
@@ -73,7 +88,7 @@ class Sequencer:
             try:
                 await self._with_connection(work)
             except Exception as error:
-                self._telemetry.storage_failed(name, error)
+                report(self._telemetry, name, error)
             if self._clock.monotonic() - started > 10 * _LONGEST_DELAY:
                 delay = _FIRST_DELAY
             await asyncio.sleep(random.uniform(delay / 2, delay))  # noqa: S311 (spreads replicas, hides nothing)
@@ -93,6 +108,7 @@ class Sequencer:
             found = await table.claim(connection, new_epoch())
             if found in {"promoted", "replaced"}:
                 self._telemetry.log.warning("database_replaced", how=found)
+            self._claimed.set()
             self._on_position(await table.sequence(connection, hinted=hinted))
         while True:
             await asyncio.sleep(_PAUSE_SECONDS)
@@ -113,12 +129,13 @@ class Sequencer:
         return True
 
     async def _maintain(self) -> None:
+        await self.ready()
         while True:
             delay = _MAINTENANCE_SECONDS
             try:
                 await self._with_connection(self.maintain_once)
             except Exception as error:
-                self._telemetry.storage_failed("sequencer.maintain", error)
+                report(self._telemetry, "sequencer.maintain", error)
                 delay = _RETRY_MAINTENANCE_SECONDS
             await asyncio.sleep(random.uniform(delay / 2, delay))  # noqa: S311 (as above)
 

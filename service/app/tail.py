@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from service.app.sequencer import report
 from service.app.tail_batches import Entry
 from service.app.tail_ring import Ring
 from service.storage import feed as table
@@ -78,7 +79,7 @@ class Tail:
             try:
                 await self._follow()
             except Exception as error:
-                self._telemetry.storage_failed("tail", error)
+                report(self._telemetry, "tail", error)
             if self.fresh:
                 delay = _FIRST_DELAY
             self.fresh = False

@@ -49,7 +49,7 @@ async def locate(pool: Pool, scope: Scope, start: Start) -> Place:
     if cursor is not None:
         require_scope(cursor, scope.directory_ids)
     state = await table.state(pool)
-    if state is None:
+    if state is None or not state.here:
         raise StorageUnavailableError("the feed has not begun; try again")
     if isinstance(cursor, FeedCursor):
         return await _at_position(pool, state, cursor)

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 import asyncpg
 
+from service.domain.errors import StorageUnavailableError
 from service.storage.database import Connection, Pool
 from service.storage.queries import load_queries
 
@@ -32,11 +33,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The feed at one moment."""
+    """The feed at one moment. Not `here`: the database was replaced, and no sequencer has noticed yet."""
 
     epoch: str
     oldest: int
     newest: int
+    here: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Wanted:
 async def state(source: Source) -> State | None:
     """None before the first sequencer ran."""
     row = await source.fetchrow(SQL["state"])
-    return None if row is None else State(row["epoch"], row["oldest_pos"], row["newest"])
+    return None if row is None else State(row["epoch"], row["oldest_pos"], row["newest"], row["here"])
 
 
 async def page_by_position(source: Source, after: int, wanted: Wanted, *, window: int, limit: int, size: int) -> Page:
@@ -101,6 +103,9 @@ async def page_by_number(
     found = await source.fetch(SQL["page_by_number"], directory_id, after, size, limit, lowest, *types)
     if not found:
         return None
+    if not found[0]["here"]:
+        # Positions cannot be mistaken for those of another history, a directory's numbers can.
+        raise StorageUnavailableError("the database was replaced; resume with the last cursor")
     newest: int = found[0]["newest"]
     present = [row for row in found if row["seq"] is not None]
     following = present[0]["seq"] if present else after + 1 if newest <= after else 0

@@ -100,44 +100,60 @@ BEGIN
   RETURN coalesce(found_pos, last.pos);
 END $$;
 
+-- What tells this database from every other one that the rows of feed_state may have come to.
+CREATE FUNCTION feed_identity_v1(
+  OUT system_identifier bigint, OUT timeline integer, OUT database_oid oid, OUT relation_oid oid
+) LANGUAGE sql STABLE AS $$
+  SELECT (SELECT c.system_identifier FROM pg_control_system() c),
+         -- The control file names a new timeline only after a promoted standby's first checkpoint; this does at once.
+         ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer,
+         (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()),
+         'feed_state'::regclass::oid;
+$$;
+
+-- Whether the sequencer knows this database as it is now.
+CREATE FUNCTION feed_is_here_v1() RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT (s.system_identifier, s.timeline, s.database_oid, s.relation_oid)
+         = (h.system_identifier, h.timeline, h.database_oid, h.relation_oid)
+    FROM feed_state s, feed_identity_v1() h WHERE s.id = 1;
+$$;
+
 -- Makes the state of the feed, or finds out that this is not the database it was made in. Returns `new`, `same`,
 -- `promoted` (another timeline of the same cluster: a standby, a point in time) or `replaced` (a dump restored).
 -- In the latter two p_epoch begins: what the old epoch has up to here stays true, its later positions never come again.
 CREATE FUNCTION claim_feed_v1(p_epoch text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-  here_system bigint := (SELECT c.system_identifier FROM pg_control_system() c);
-  -- The control file names the new timeline only after a promoted standby's first checkpoint; this does at once.
-  here_timeline integer := ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer;
-  here_database oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
-  here_relation oid := 'feed_state'::regclass::oid;
+  here record;
   state feed_state%ROWTYPE;
   last feed_tick%ROWTYPE;
   next feed_tick%ROWTYPE;
   base_pos bigint;
   low_xid xid8;
 BEGIN
+  SELECT * INTO here FROM feed_identity_v1();
   INSERT INTO feed_state (id, epoch, system_identifier, timeline, database_oid, relation_oid)
-    VALUES (1, p_epoch, here_system, here_timeline, here_database, here_relation) ON CONFLICT (id) DO NOTHING;
+    VALUES (1, p_epoch, here.system_identifier, here.timeline, here.database_oid, here.relation_oid)
+    ON CONFLICT (id) DO NOTHING;
   IF FOUND THEN
     -- 3 is the first id that transactions get: whatever was committed before now counts as new.
     INSERT INTO feed_tick VALUES (1, 0, 0, '3:3:', '-infinity', '-infinity', '3');
     RETURN 'new';
   END IF;
   SELECT * INTO STRICT state FROM feed_state WHERE id = 1 FOR UPDATE;
-  IF (state.system_identifier, state.timeline, state.database_oid, state.relation_oid)
-     = (here_system, here_timeline, here_database, here_relation) THEN
+  IF feed_is_here_v1() THEN
     RETURN 'same';
   END IF;
 
   SELECT * INTO STRICT last FROM feed_tick ORDER BY tick DESC LIMIT 1;
   base_pos := last.pos + 1000000;
   INSERT INTO feed_epoch (epoch, end_pos, end_gid, ended_at) VALUES (state.epoch, last.pos, last.gid, clock_timestamp());
-  UPDATE feed_state SET epoch = p_epoch, system_identifier = here_system, timeline = here_timeline,
-         database_oid = here_database, relation_oid = here_relation WHERE id = 1;
+  UPDATE feed_state SET epoch = p_epoch, system_identifier = here.system_identifier, timeline = here.timeline,
+         database_oid = here.database_oid, relation_oid = here.relation_oid WHERE id = 1;
   next := last;
   next.tick := last.tick + 1;
   next.pos := base_pos;
-  IF (state.system_identifier, state.database_oid, state.relation_oid) = (here_system, here_database, here_relation) THEN
+  IF (state.system_identifier, state.database_oid, state.relation_oid)
+     = (here.system_identifier, here.database_oid, here.relation_oid) THEN
     -- The write-ahead log up to the branch brought the snapshot and the transactions that it names alike.
     INSERT INTO feed_tick SELECT next.*;
     PERFORM pg_notify('directorysync_feed', base_pos::text);
