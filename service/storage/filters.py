@@ -58,9 +58,21 @@ class FilterCompiler:
         quick = self._quick(term)
         if quick is not None and term.path.name != "emails":
             return quick
+        holds = self._document_holds(term, resolved)
+        return holds if quick is None else f"({quick} AND {holds})"
+
+    def _document_holds(self, term: Compare, resolved: Resolved) -> str:
         source, value = self._values(term.path)
         holds = f"EXISTS (SELECT FROM {source} WHERE {self._value_holds(value, term.op, term.value, resolved)})"
-        return holds if quick is None else f"({quick} AND {holds})"
+        if resolved.multi_valued or resolved.attribute is None or self._is_set(term.path):
+            return holds
+        # One value is the rule; looking for more costs several times as much.
+        holder = single = self._document_value(term.path)
+        if term.path.sub is not None:
+            sub = self._parameters.add(term.path.sub, "text")
+            single = sql.plain_or_member(holder, sub, term.path.sub, known=True)
+        several = " OR ".join([f"jsonb_typeof({value}) = 'array'" for value in dict.fromkeys((holder, single))])
+        return f"CASE WHEN {several} THEN {holds} ELSE {self._value_holds(single, term.op, term.value, resolved)} END"
 
     def _present(self, path: AttrPath) -> str:
         column = self._column(path)
@@ -87,7 +99,7 @@ class FilterCompiler:
             return "false"
         quick = [self._quick(replace(term, path=AttrPath(path.urn, path.name, "value"))) for term in _required(inner)]
         element = "SELECT CASE WHEN jsonb_typeof(r.j) = 'object' THEN r.j ELSE jsonb_build_object('value', r.j) END"
-        source = f"{self._elements(path)} AS r(j), LATERAL ({element}) AS e(j)"
+        source = f"{self._elements(path, inner)} AS r(j), LATERAL ({element}) AS e(j)"
         holds = f"EXISTS (SELECT FROM {source} WHERE {self._inner(inner, path)})"
         return "(" + " AND ".join([*(term for term in quick if term is not None), holds]) + ")"
 
@@ -170,13 +182,17 @@ class FilterCompiler:
         value = sql.plain_or_member("e.j", sub, path.sub, known=self._known(path))
         return f"{elements} AS e(j), {sql.elements(value)} AS v(j)", "v.j"
 
-    def _elements(self, path: AttrPath) -> str:
+    def _elements(self, path: AttrPath, inner: Filter | None = None) -> str:
+        """A FROM item with the elements of an attribute, at least those that can meet the inner filter."""
         if not self._is_set(path):
             return sql.elements(self._document_value(path))
         if path.name == "schemas":
             return columns.SCHEMAS.format(core=self._parameters.add(self._type.schema.id, "text"))
         base = self._parameters.add(self._base_url, "text")
-        return (columns.GROUPS if path.name == "groups" else columns.MEMBERS).format(base=base)
+        only = [term.value for term in _required(inner)] if inner is not None else []
+        source, value = (columns.GROUPS, "m.group_id") if path.name == "groups" else (columns.MEMBERS, "m.member_id")
+        conditions = [f" AND {value} = {self._parameters.add(wanted, 'text')}" for wanted in only]
+        return source.format(base=base, only="".join(conditions))
 
     def _document_value(self, path: AttrPath) -> str:
         known = self._known(path)
@@ -204,9 +220,10 @@ def _under(expression: Filter, name: str) -> Filter:
 
 
 def _required(expression: Filter) -> list[Compare]:
-    """Comparisons of `value` without which the inner filter of a value path cannot hold."""
+    """Equalities of `value` without which the inner filter of a value path cannot hold."""
     terms = expression.terms if isinstance(expression, And) else (expression,)
-    return [term for term in terms if isinstance(term, Compare) and term.path == _VALUE]
+    compared = [term for term in terms if isinstance(term, Compare) and term.path == _VALUE and term.op == "eq"]
+    return [term for term in compared if isinstance(term.value, str)]
 
 
 def is_selective(expression: Filter, resource_type: ResourceType) -> bool:
@@ -214,9 +231,7 @@ def is_selective(expression: Filter, resource_type: ResourceType) -> bool:
     if isinstance(expression, And):
         return any(is_selective(term, resource_type) for term in expression.terms)
     if isinstance(expression, ValuePath):
-        return expression.path == AttrPath(None, "emails") and any(
-            term.op == "eq" for term in _required(expression.filter)
-        )
+        return expression.path == AttrPath(None, "emails") and bool(_required(expression.filter))
     if not isinstance(expression, Compare) or expression.op != "eq" or not isinstance(expression.value, str):
         return False
     column = column_of(expression.path, resource_type)

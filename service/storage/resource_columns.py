@@ -60,19 +60,19 @@ GROUPS = (
     "(SELECT jsonb_build_object('value', m.group_id, '$ref', {base} || '/Groups/' || m.group_id, 'type', 'direct',"
     " 'display', nullif(g.display_name, ''))"
     " FROM membership m JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.group_id"
-    " WHERE m.directory_id = u.directory_id AND m.member_id = u.id)"
+    " WHERE m.directory_id = u.directory_id AND m.member_id = u.id{only})"
 )
-"""A FROM item: `groups` of a user, given the placeholder of the directory's base URL."""
+"""A FROM item: `groups` of a user, given the placeholder of the directory's base URL and conditions."""
 
 MEMBERS = (
     "(SELECT jsonb_build_object('value', m.member_id, '$ref', {base} || '/' || m.member_type || 's/' || m.member_id,"
-    " 'type', m.member_type, 'display', nullif(coalesce(p.user_name, g.display_name), ''))"
+    " 'type', m.member_type, 'display', nullif(coalesce(m.display, p.user_name, g.display_name), ''))"
     " FROM membership m"
     " LEFT JOIN directory_user p ON p.directory_id = m.directory_id AND p.id = m.member_id"
     " LEFT JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.member_id"
-    " WHERE m.directory_id = u.directory_id AND m.group_id = u.id)"
+    " WHERE m.directory_id = u.directory_id AND m.group_id = u.id{only})"
 )
-"""A FROM item: `members` of a group, given the placeholder of the directory's base URL."""
+"""A FROM item: `members` of a group, given the placeholder of the directory's base URL and conditions."""
 
 IN_GROUP = (
     "EXISTS (SELECT FROM membership m WHERE m.directory_id = u.directory_id AND m.member_id = u.id"

@@ -130,14 +130,13 @@ def _matched_page(query: Query, parameters: Parameters) -> str:
         made = sort_key(query.sort, query.resource_type, query.base_url, parameters)
         key, source = made.expression, f" LEFT JOIN LATERAL {made.source} ON true" if made.source else ""
     where = _where(query, parameters)
-    order = "m.k DESC NULLS FIRST, m.id" if query.descending else "m.k ASC NULLS LAST, m.id"
+    order = "p.k DESC NULLS FIRST, p.id" if query.descending else "p.k ASC NULLS LAST, p.id"
     skip, limit = parameters.add(query.skip, "bigint"), parameters.add(query.limit, "bigint")
     return (
         f"WITH matched AS MATERIALIZED (SELECT u.id, {key} AS k FROM {_table(query)} u{source} WHERE {where}),"  # noqa: S608
-        f" page AS (SELECT m.id, row_number() OVER (ORDER BY {order}) AS n FROM matched m"
-        f" ORDER BY n OFFSET {skip} LIMIT {limit})"
+        f" page AS (SELECT p.id, p.k FROM matched p ORDER BY {order} OFFSET {skip} LIMIT {limit})"
         f" SELECT c.total, {_columns(query)} FROM (SELECT count(*) AS total FROM matched) AS c"
-        f" LEFT JOIN (page p JOIN {_table(query)} u ON u.directory_id = $1 AND u.id = p.id) ON true ORDER BY p.n"
+        f" LEFT JOIN (page p JOIN {_table(query)} u ON u.directory_id = $1 AND u.id = p.id) ON true ORDER BY {order}"
     )
 
 

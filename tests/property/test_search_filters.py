@@ -32,7 +32,7 @@ from tests.support.stack import put_groups, put_users
 BASE = "https://dir.example/scim/v2/key"
 DIRECTORY = "directory_1"
 T0 = datetime(2031, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
-MEMBERS = [MemberRef("u1", "User", "Ada L"), MemberRef("u2", "User", "Bob M"), MemberRef("g9", "Group", "Ops")]
+MEMBERS = [MemberRef("u1", "User", "Ada L"), MemberRef("u2", "User", "Shown As"), MemberRef("g9", "Group", "Ops")]
 GROUP_REFS = [GroupRef("g1", "Ops"), GroupRef("g2", "Straße")]
 
 moments = st.sampled_from(
@@ -170,10 +170,10 @@ async def fill(connection: Any) -> None:
     await put_groups(
         connection, [group(f"g{n}", {"displayName": name}) for n, name in ((1, "Ops"), (2, "Straße"), (9, "Ops"))]
     )
-    rows = [(ref.value, "user_0", "User") for ref in GROUP_REFS]
-    rows += [("group_0", ref.value, ref.type) for ref in MEMBERS]
+    rows: list[tuple[str | None, ...]] = [(ref.value, "user_0", "User", None) for ref in GROUP_REFS]
+    rows += [("group_0", ref.value, ref.type, ref.display if ref.display == "Shown As" else None) for ref in MEMBERS]
     await connection.executemany(
-        "INSERT INTO membership VALUES ($1, $2, $3, $4, now())", [(DIRECTORY, *row) for row in rows]
+        "INSERT INTO membership VALUES ($1, $2, $3, $4, now(), $5)", [(DIRECTORY, *row) for row in rows]
     )
 
 
