@@ -90,7 +90,10 @@ class Feed:
         await self._tail.run()
 
     async def ready(self) -> None:
-        """Wait until the feed was found. A sequencer must be running somewhere."""
+        """Wait until a sequencer has found the database to be the one it was, or has begun a new epoch.
+
+        Serve nobody before: the cursors of writes would be of the wrong history.
+        """
         await self._tail.started.wait()
 
     def hint(self, position: int) -> None:

@@ -68,7 +68,7 @@ class Sequencer:
         self._claimed = asyncio.Event()
 
     async def ready(self) -> None:
-        """Wait until this is known to be the database it was, or a new epoch has begun. Serve nobody before."""
+        """Wait until this is known to be the database it was, or a new epoch has begun."""
         await self._claimed.wait()
 
     def hint(self) -> None:

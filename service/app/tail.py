@@ -14,6 +14,7 @@ from service.storage.feed import Page, Row, Wanted
 from service.telemetry import Telemetry
 
 _POLL_SECONDS = 0.25
+_BEGIN_SECONDS = 0.02
 # Between two reads under load: hints of that time share one.
 _PAUSE_SECONDS = 0.001
 _FIRST_DELAY = 0.05
@@ -91,7 +92,7 @@ class Tail:
         try:
             await connection.add_listener(table.CHANNEL, self._notified)
             while not await self._begin(connection):
-                await asyncio.sleep(_POLL_SECONDS)
+                await asyncio.sleep(_BEGIN_SECONDS)
             while True:
                 self._hinted.clear()
                 while not await self._read(connection):
@@ -115,9 +116,9 @@ class Tail:
             pass
 
     async def _begin(self, connection: Connection) -> bool:
-        """Take up the feed where it was left; anew in a new process or another epoch. False: there is no feed yet."""
+        """Take up the feed where it was left; anew in a new process or another epoch. False: no sequencer was here."""
         state = await table.state(connection)
-        if state is None:
+        if state is None or not state.here:
             return False
         if state.epoch != self.epoch or not state.oldest <= self.position <= state.newest:
             self._start(state)

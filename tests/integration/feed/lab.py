@@ -274,7 +274,6 @@ async def process(url: str, *, ring_events: int = 20_000, patience: float = 30.0
         await one.server.start()
         try:
             async with asyncio.timeout(PATIENCE):
-                await one.sequencer.ready()
                 await one.feed.ready()
             yield one
         finally:
