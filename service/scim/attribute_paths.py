@@ -10,8 +10,8 @@ from service.scim.filter_ast import AttrPath
 from service.scim.schema import BARE_EXTENSION_ATTRIBUTES, ResourceType
 
 _CACHED_LENGTH: Final = 128
-ATTRIBUTE_NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_$-]*\Z")
-PRINTABLE_URN = re.compile(r"[!-~]+\Z")
+ATTRIBUTE_NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_$-]{0,1000}\Z")
+PRINTABLE_URN = re.compile(r"[!-~]{1,1000}\Z")
 
 
 @dataclass(frozen=True, slots=True)

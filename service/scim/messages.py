@@ -18,6 +18,7 @@ _MAX_NUMBER: Final = 2**31 - 1
 
 PatchOp: TypeAlias = Literal["add", "replace", "remove"]
 _PATCH_OPS: Final[dict[str, PatchOp]] = {"add": "add", "replace": "replace", "remove": "remove"}
+_OPERATION_FIELDS: Final = frozenset({"op", "path", "value"})
 _METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -76,8 +77,9 @@ def parse_patch(body: object) -> tuple[Operation, ...]:
     return tuple([_operation(entry) for entry in operations])
 
 
-def _operation(entry: object) -> Operation:
-    fields = _object(entry, "an operation")
+def _operation(entry: Any) -> Operation:
+    usual = type(entry) is dict and entry.keys() <= _OPERATION_FIELDS
+    fields = entry if usual else _object(entry, "an operation")
     name = fields.get("op")
     op = _PATCH_OPS.get(name.lower()) if isinstance(name, str) else None
     if op is None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from service.scim.coercion import Diagnostic, parse_serialized
 from service.scim.documents import check_document
 from service.scim.errors import InvalidFilter, InvalidPath, InvalidValue, Mutability, NoTarget
-from service.scim.limits import check_values
+from service.scim.limits import MAX_ATTRIBUTES, MAX_DEPTH
 from service.scim.messages import Operation
 from service.scim.patch_editor import Editor
 from service.scim.paths import PatchPath, parse_path
@@ -49,8 +49,25 @@ def apply_patch(
         else:
             _apply_at(editor, operation, parse_path(operation.path, resource_type), resource_id)
     check_document(editor.document, resource_type)
-    check_values(editor.document)
+    _check_size(editor.document)
     return Patched(editor.document, tuple(editor.notes))
+
+
+def _check_size(document: dict[str, Any]) -> None:
+    """The ceilings of a resource on the result; what each value holds was checked when the request was read."""
+    count = 0
+    level: list[Any] = [document]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for node in level:
+            values = node.values() if type(node) is dict else node
+            count += len(values)
+            below += [value for value in values if type(value) is dict or type(value) is list]
+        level = below
+    if level:
+        raise InvalidValue(f"the resource is nested deeper than {MAX_DEPTH} levels")
+    if count > MAX_ATTRIBUTES:
+        raise InvalidValue(f"the resource holds more than {MAX_ATTRIBUTES} values")
 
 
 def _apply_at(editor: Editor, operation: Operation, path: PatchPath, resource_id: str | None) -> None:

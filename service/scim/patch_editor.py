@@ -227,13 +227,15 @@ class Editor:
 
     def _current(self, path: PatchPath) -> Any:
         """The value at the path's attribute, safe to change in place."""
-        top = self._top(path)
+        self._own(self._top(path))
+        holder, name = self._locate(path)
+        return holder.get(name) if holder is not None else None
+
+    def _own(self, top: str) -> None:
         if top not in self._owned:
             self._owned.add(top)
             if top in self.document:
                 self.document[top] = without_nulls(self.document[top])
-        holder, name = self._locate(path)
-        return holder.get(name) if holder is not None else None
 
     def _top(self, path: PatchPath) -> str:
         """The key of the document that holds the path's attribute: the attribute itself or its extension."""
@@ -261,7 +263,8 @@ class Editor:
         return self._spellings[key]
 
     def _put(self, path: PatchPath, value: Any) -> None:
-        self._current(path)
+        if path.urn is not None:
+            self._own(self._top(path))
         holder, name = self._locate(path)
         empty = value is None or (isinstance(value, list | dict) and not value)
         if holder is None:
