@@ -20,7 +20,7 @@ from service.scim.coercion import (
     without_nulls,
 )
 from service.scim.errors import InvalidSyntax, InvalidValue
-from service.scim.limits import check_values
+from service.scim.limits import MAX_KEY_BYTES, check_values, is_key
 from service.scim.member_refs import MemberRef, read_members
 from service.scim.schema import ResourceType
 
@@ -75,7 +75,7 @@ def merge_put(old_document: dict[str, Any], decoded: Decoded) -> dict[str, Any]:
 
 
 def check_document(document: dict[str, Any], resource_type: ResourceType) -> None:
-    """Raise InvalidValue unless the required name is there and ``active`` can be told.
+    """Raise InvalidValue unless the required name is there, names are short enough, and ``active`` can be told.
 
     An ``active`` that cannot be read is refused: answered with success, it would leave a leaver's access in place.
     """
@@ -83,6 +83,10 @@ def check_document(document: dict[str, Any], resource_type: ResourceType) -> Non
     name = document.get(required)
     if not isinstance(name, str) or not name:
         raise InvalidValue(f"{required} is required and must be text")
+    for key in (required, "externalId"):
+        value = document.get(key)
+        if isinstance(value, str) and not is_key(value):
+            raise InvalidValue(f"{key} is longer than {MAX_KEY_BYTES} bytes")
     if "active" in document and resource_type.name == "User" and as_boolean(document["active"]) is None:
         raise InvalidValue("active must be true or false")
 

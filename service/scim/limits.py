@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Any, Final
 
 from service.scim.errors import InvalidSyntax, InvalidValue
+from service.scim.keys import fold
 
 MAX_DEPTH: Final = 20
 """Levels of objects and arrays in one resource."""
@@ -14,6 +15,8 @@ MAX_NAME_LENGTH: Final = 1024
 """Characters of an attribute name."""
 MAX_STRING_LENGTH: Final = 256 * 1024
 """Characters of one string."""
+MAX_KEY_BYTES: Final = 2000
+"""UTF-8 bytes of what resources are found by, as it is and as a key; an index cannot hold many more."""
 MAX_MEMBERS: Final = 100_000
 """Members named by one request."""
 
@@ -79,3 +82,10 @@ def check_string(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidValue("a string holds half of a surrogate pair") from None
+
+
+def is_key(text: str) -> bool:
+    """Whether resources can be found by this text."""
+    if text.isascii():
+        return len(text) <= MAX_KEY_BYTES
+    return max(len(text.encode()), len(fold(text).encode())) <= MAX_KEY_BYTES

@@ -4,7 +4,7 @@ import pytest
 
 from service.scim.documents import Decoded, MemberRef, decode, merge_put
 from service.scim.errors import InvalidSyntax, InvalidValue, ScimError
-from service.scim.limits import MAX_ATTRIBUTES, MAX_DEPTH, MAX_NAME_LENGTH, MAX_STRING_LENGTH
+from service.scim.limits import MAX_ATTRIBUTES, MAX_DEPTH, MAX_KEY_BYTES, MAX_NAME_LENGTH, MAX_STRING_LENGTH
 from service.scim.schema import ENTERPRISE_USER_URN as ENT
 from service.scim.schema import GROUP, USER
 
@@ -116,6 +116,16 @@ def rest(document: dict[str, Any]) -> dict[str, Any]:
         ),
         pytest.param({"emails": [{"type": "work", "value": "", "primary": True}]}, {}, id="a-type-alone-is-no-value"),
         pytest.param({"displayName": ["A"], "title": {"value": "T"}}, {"displayName": "A", "title": "T"}, id="wrapped"),
+        pytest.param(
+            {"roles": '[{"value":"a"}]', "entitlements": "{not json"},
+            {"roles": [{"value": "a"}], "entitlements": [{"value": "{not json"}]},
+            id="X01-list",
+        ),
+        pytest.param({"active": " "}, {}, id="O14-boolean"),
+        pytest.param({"password.x": 1, "Password": "s"}, {"password.x": 1}, id="O06-case"),
+        pytest.param({f"{ENT}:department": None, f"{ENT}:division": ""}, {}, id="E07-empty"),
+        pytest.param({ENT: "text"}, {}, id="an-extension-must-be-an-object"),
+        pytest.param({ENT: {"level": 5, "grade": None}}, {ENT: {"level": 5}}, id="unknown-extension-attribute"),
         pytest.param({"userType": " Employee "}, {"userType": " Employee "}, id="rule-10"),
     ],
 )
@@ -232,6 +242,7 @@ def nested(depth: int) -> Any:
         {"k" * (MAX_NAME_LENGTH + 1): 1},
         {"title": "t" * (MAX_STRING_LENGTH + 1)},
         {"x": float("nan")},
+        {"x": {1: 2}},
         {"roles": [{"value": '{"value":' + "[" * 60000}, {"x": "\0"}]},
     ],
     ids=str,
@@ -246,6 +257,19 @@ def test_what_cannot_be_stored_or_is_too_much_is_refused(extra: dict[str, Any]) 
 def test_just_below_the_ceilings_is_accepted() -> None:
     assert user(x=nested(MAX_DEPTH - 1))
     assert user(**{"k" * MAX_NAME_LENGTH: 1, "title": "t" * MAX_STRING_LENGTH})
+
+
+@pytest.mark.parametrize("name", ["userName", "externalId"])
+@pytest.mark.parametrize("text", ["a" * MAX_KEY_BYTES, "ä" * (MAX_KEY_BYTES // 2), "\ufdfa" * 60])
+def test_what_a_resource_is_found_by_has_a_ceiling_in_bytes(name: str, text: str) -> None:
+    assert user(**{name: text})[name] == text
+    with pytest.raises(InvalidValue, match=name):
+        user(**{name: text + text[:1]})
+
+
+def test_the_name_of_a_group_has_a_ceiling_too() -> None:
+    with pytest.raises(InvalidValue, match="displayName"):
+        decode({"displayName": "n" * (MAX_KEY_BYTES + 1)}, GROUP)
 
 
 def test_a_new_user_is_active_unless_it_says_otherwise() -> None:
@@ -329,6 +353,19 @@ def test_a_member_without_usable_id_is_reported() -> None:
 def test_a_member_id_with_nul_is_refused() -> None:
     with pytest.raises(InvalidValue):
         members([{"value": "a\0"}])
+
+
+def test_members_have_a_ceiling_of_their_own() -> None:
+    with pytest.raises(InvalidValue, match="100000"):
+        members(["a"] * 100_001)
+
+
+def test_a_member_list_that_is_no_json_is_taken_as_an_id() -> None:
+    assert members("[not json").members == (MemberRef("[not json"),)
+
+
+def test_a_member_may_be_shown_under_any_name() -> None:
+    assert members([{"value": "a", "display": "Zoë"}]).members == (MemberRef("a", None, "Zoë"),)
 
 
 def test_many_members_do_not_count_as_attributes() -> None:

@@ -8,6 +8,7 @@ from service.domain.change import ChangeType
 from service.domain.commands import CreateUser, DeleteUser, PatchUser, ReplaceUser
 from service.domain.directory import DirectoryState
 from service.domain.errors import DirectoryDisabledError, NotFoundError, VersionMismatchError
+from service.domain.user import User
 from service.scim.documents import decode
 from service.scim.errors import Mutability, Uniqueness
 from service.scim.messages import parse_patch
@@ -157,3 +158,11 @@ def test_the_users_own_id_in_a_patch_is_no_change_and_another_one_is_refused() -
     for operation in (with_path, without_path):
         with pytest.raises(Mutability):
             world.decide(patch("u2", operation))
+
+
+def test_an_address_too_long_to_be_looked_up_fails_nobody() -> None:
+    addresses = [{"value": "Ada@example.com"}, {"value": "a" * 5000 + "@example.com"}]
+    stored = World().decide(create("u1", userName="ada", emails=addresses)).outcome.entity
+    assert isinstance(stored, User)
+    assert stored.email_keys == ["ada@example.com"]
+    assert [address["value"] for address in stored.profile["emails"]] == [one["value"] for one in addresses]
