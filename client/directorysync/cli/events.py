@@ -15,6 +15,9 @@ app = typer.Typer(help="Every change, in order.", no_args_is_help=True)
 
 # A tail that only wants what is there must not wait for ever for a server that is gone.
 GIVE_UP_SECONDS = 30.0
+FOLLOW_BOOKMARK_SECONDS = 15.0
+# Where nothing matches the filter at the end of the log, it is a bookmark that says so.
+END_BOOKMARK_SECONDS = 2.0
 
 
 @app.command()
@@ -73,8 +76,13 @@ async def _tail(
 ) -> None:
     # One command a message gives each line a cursor that continues exactly behind it.
     batch_size = 1 if output is Format.json else 0
-    patience = None if follow else GIVE_UP_SECONDS
-    watch = client.watch(filter=wanted, start=position, max_batch_size=batch_size, give_up_after=patience)
+    watch = client.watch(
+        filter=wanted,
+        start=position,
+        max_batch_size=batch_size,
+        bookmark_interval=FOLLOW_BOOKMARK_SECONDS if follow else END_BOOKMARK_SECONDS,
+        give_up_after=None if follow else GIVE_UP_SECONDS,
+    )
     before = ""
     async with aclosing(watch) as batches:
         async for batch in batches:

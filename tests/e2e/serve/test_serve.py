@@ -101,6 +101,29 @@ async def test_restart_keeps_data_key_and_ports(server: RunningServe) -> None:
     assert "kept by a restart" in await organizations(server)
 
 
+@pytest.mark.parametrize("kill_first", [False, True], ids=["stopped", "killed"])
+def test_tail_goes_on_through_a_restart(server: RunningServe, kill_first: bool) -> None:
+    def make_directory() -> str:
+        made = server.dirsync("directory", "create", "--organization", "Tail", "--name", "x", "--output", "json")
+        return str(json.loads(made.stdout)["directory"]["id"])
+
+    command = server.command("events", "tail", "--from", "beginning", "--type", "dsync.token.*", "--output", "json")
+    first = make_directory()
+    with subprocess.Popen(command, env=server.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tail:
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        events = map(json.loads, tail.stdout)
+        seen = [next(event for event in events if event["directory_id"] == first)]
+        if kill_first:
+            server.kill()
+        server.restart()
+        second = make_directory()
+        seen += [next(events)]
+        tail.terminate()
+        assert tail.stderr.read() == b""
+    assert [event["directory_id"] for event in seen] == [first, second]
+
+
 @pytest.mark.parametrize(
     "left",
     [{}, {"leave_postgres": True}, {"leave_postgres": True, "leave_workers": True}],
