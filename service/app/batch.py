@@ -15,7 +15,10 @@ from service.domain.decide import decide, guess_needs
 from service.domain.decision import Decision, Outcome
 from service.domain.errors import DirectorySyncError
 from service.domain.log import number
-from service.domain.state import Missing, Needs, State, Writes
+from service.domain.needs import Missing, Needs
+from service.domain.state import State
+from service.domain.view import View
+from service.domain.writes import Writes
 from service.scim.errors import ScimError
 from service.storage import batches
 from service.storage.database import Connection
@@ -95,7 +98,7 @@ def _record(  # noqa: PLR0917 (all there is to know of one decided command)
 async def _decide(connection: Connection, state: State, pending: Pending, at: datetime) -> Decision:
     if pending.directory_id not in state.heads:
         raise not_found("Directory", pending.directory_id)
-    view = state.view(pending.directory_id)
+    view = View(state, pending.directory_id)
     for _ in range(_MAX_LOADS):
         try:
             return decide(view, pending.command, at)

@@ -16,6 +16,7 @@ from service.domain.change import Change, ChangeType
 from service.domain.directory import Directory, DirectoryState, DirectorySummary, DirectoryToken
 from service.domain.errors import ScopeMissingError
 from service.domain.naming import check_name, check_provider
+from service.domain.policy import Policy
 from service.storage import credentials as credentials_table
 from service.storage import directories as table
 from service.storage import events, organizations, tokens
@@ -108,7 +109,7 @@ class Directories:
             provider=check_provider(provider),
             state=DirectoryState.UNLINKED,
             scim_key="".join(secrets.choice(_KEY_ALPHABET) for _ in range(_KEY_LENGTH)),
-            policy={},
+            policy=Policy(),
             created_at=now,
             updated_at=now,
         )

@@ -17,7 +17,8 @@ from service.domain.commands import (
     ReplaceUser,
 )
 from service.domain.decision import Decision, check_writable
-from service.domain.state import Needs, View
+from service.domain.needs import Needs
+from service.domain.view import View
 from service.scim.keys import group_key, user_key
 
 _DECIDE: dict[type, Callable[[View, Any, datetime], Decision]] = {

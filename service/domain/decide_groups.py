@@ -14,9 +14,9 @@ from service.domain.commands import CreateGroup, DeleteGroup, PatchGroup, Replac
 from service.domain.decision import Decision, Outcome, check_version, same
 from service.domain.group import Group, Member, group_fields
 from service.domain.references import arrive, as_refs, by_id, find, wait_for_unknown
-from service.domain.state import View, Writes
 from service.domain.user import previous_attributes
-from service.scim.dialects import dialect_for
+from service.domain.view import View
+from service.domain.writes import Writes
 from service.scim.documents import Diagnostic, merge_put
 from service.scim.errors import Uniqueness
 from service.scim.members import AddMembers, MemberOp, MemberPlan, ReplaceMembers, apply_members
@@ -103,8 +103,7 @@ def _existing(view: View, group_id: str, if_match: Sequence[str]) -> Group:
 
 def _check_name(view: View, group: Group) -> None:
     """Whether two groups may bear one name is the directory's policy; its provider decides where it is not set."""
-    policy = view.head.policy.get("unique_group_names")
-    unique = policy if isinstance(policy, bool) else dialect_for(view.head.provider).unique_group_names
+    unique = view.head.policy.group_names_are_unique(view.head.provider)
     if unique and view.groups_with_key(group.key) - {group.id}:
         raise Uniqueness("another group of this directory has this displayName")
 
@@ -126,7 +125,7 @@ def _member_delta(
     added, removed = apply_members(as_refs(current.values()), meant)
     writes = wait_for_unknown((view.directory_id, group_id), operations, found, now)
     begin = [
-        Member(group_id, ref.id, ref.type, ref.name, now, member.display)
+        Member(group_id, ref.id, ref.type, ref.name, now, member.display, ref.hidden)
         for member in added
         if (ref := found.refs[member.value])
     ]
@@ -143,7 +142,7 @@ def _named(view: View, member: Member) -> Member:
     if member.name:
         return member
     ref = view.refs([member.member_id]).get(member.member_id)
-    return replace(member, name=ref.name if ref else "")
+    return member if ref is None else replace(member, name=ref.name, hidden=ref.hidden)
 
 
 def _update(  # noqa: PLR0917 (the parts of one update)
@@ -174,10 +173,12 @@ def _decision(outcome: Outcome, changes: list[Change], delta: Delta) -> Decision
     writes.merge(delta.writes)
     for member in delta.removed:
         writes.members[(group.directory_id, group.id, member.member_id)] = None
-        changes.append(_membership(group, member, added=False))
+        if not member.hidden:
+            changes.append(_membership(group, member, added=False))
     for member in delta.added:
         writes.members[(group.directory_id, group.id, member.member_id)] = member
-        changes.append(_membership(group, member, added=True))
+        if not member.hidden:
+            changes.append(_membership(group, member, added=True))
     return Decision(outcome, changes, writes)
 
 

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from service.domain.caller import not_found
-from service.domain.change import Change, ChangeType
+from service.domain.change import Change, ChangeType, GroupMember
 from service.domain.commands import CreateUser, DeleteUser, PatchUser, ReplaceUser
 from service.domain.decision import Decision, Outcome, check_version, same
+from service.domain.policy import Deactivation
 from service.domain.references import arrive
-from service.domain.state import View, Writes
 from service.domain.user import User, previous_attributes
+from service.domain.view import View
+from service.domain.writes import Writes
 from service.scim.documents import Diagnostic, merge_put
 from service.scim.errors import Uniqueness
 from service.scim.patch import apply_patch
@@ -29,10 +31,11 @@ def create_user(view: View, command: CreateUser, now: datetime) -> Decision:
         created_at=now,
         updated_at=now,
     )
+    user = replace(user, hidden=_is_hidden(view, user))
     _check_unique(view, user)
-    decision = _written(user, Change(ChangeType.USER_CREATED, user), command.decoded.diagnostics)
+    decision = _written(user, [Change(ChangeType.USER_CREATED, user)], command.decoded.diagnostics)
     begun = arrive(view, user, decision.writes, now, announced=command.announced)
-    return replace(decision, changes=[*decision.changes, *begun])
+    return replace(decision, changes=[] if user.hidden else [*decision.changes, *begun])
 
 
 def replace_user(view: View, command: ReplaceUser, now: datetime) -> Decision:
@@ -54,7 +57,8 @@ def delete_user(view: View, command: DeleteUser, now: datetime) -> Decision:
     del now
     user = _existing(view, command.id, command.if_match)
     writes = Writes(gone_users={(view.directory_id, user.id)})
-    return Decision(Outcome(user, changed=True), [Change(ChangeType.USER_DELETED, user)], writes)
+    changes = [] if user.hidden else [Change(ChangeType.USER_DELETED, user)]
+    return Decision(Outcome(user, changed=True), changes, writes)
 
 
 def _existing(view: View, user_id: str, if_match: Sequence[str]) -> User:
@@ -65,10 +69,18 @@ def _existing(view: View, user_id: str, if_match: Sequence[str]) -> User:
     return user
 
 
+def _is_hidden(view: View, user: User) -> bool:
+    return view.head.policy.deactivation is Deactivation.DELETE and not user.active
+
+
 def _check_unique(view: View, user: User) -> None:
     holder = view.user_with_key(user.key)
     if holder is not None and holder != user.id:
         raise Uniqueness("another user of this directory has this userName")
+    if view.head.policy.unique_emails and user.active:
+        for email in user.email_keys:
+            if view.active_with_email(email) - {user.id}:
+                raise Uniqueness("another active user of this directory has this e-mail address")
 
 
 def _update(
@@ -85,15 +97,33 @@ def _update(
         created_at=user.created_at,
         updated_at=now,
     )
-    if updated.key != user.key:
+    updated = replace(updated, hidden=_is_hidden(view, updated))
+    if updated.key != user.key or view.head.policy.unique_emails:
         _check_unique(view, updated)
-    before = previous_attributes(user.document, document, (user.profile, updated.profile))
-    decision = _written(updated, Change(ChangeType.USER_UPDATED, updated, before), diagnostics)
+    decision = _written(updated, _announcement(view, user, updated), diagnostics)
     if updated.key == user.key and updated.external_id == user.external_id:
         return decision
-    return replace(decision, changes=[*decision.changes, *arrive(view, updated, decision.writes, now)])
+    begun = arrive(view, updated, decision.writes, now)
+    return replace(decision, changes=[] if updated.hidden and user.hidden else [*decision.changes, *begun])
 
 
-def _written(user: User, change: Change, diagnostics: Sequence[Diagnostic]) -> Decision:
+def _announcement(view: View, user: User, updated: User) -> list[Change]:
+    """What an update looks like to the application: for a hidden user, nothing, or that it comes or goes."""
+    if updated.hidden:
+        return [] if user.hidden else [Change(ChangeType.USER_DELETED, user)]
+    places: list[Change] = []
+    if user.hidden or (updated.active and not user.active and view.head.policy.announce_on_reactivation):
+        places = [_begun(place) for place in view.groups_of(user.id)]
+    if user.hidden:
+        return [Change(ChangeType.USER_CREATED, updated), *places]
+    before = previous_attributes(user.document, updated.document, (user.profile, updated.profile))
+    return [Change(ChangeType.USER_UPDATED, updated, before), *places]
+
+
+def _begun(place: GroupMember) -> Change:
+    return Change(ChangeType.MEMBER_ADDED, place)
+
+
+def _written(user: User, changes: Sequence[Change], diagnostics: Sequence[Diagnostic]) -> Decision:
     writes = Writes(users={(user.directory_id, user.id): user})
-    return Decision(Outcome(user, changed=True, diagnostics=diagnostics), [change], writes)
+    return Decision(Outcome(user, changed=True, diagnostics=diagnostics), changes, writes)

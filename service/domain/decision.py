@@ -7,8 +7,9 @@ from service.domain.change import Change
 from service.domain.directory import DirectoryState
 from service.domain.errors import DirectoryDisabledError, VersionMismatchError
 from service.domain.group import Group, Member
-from service.domain.state import View, Writes
 from service.domain.user import User
+from service.domain.view import View
+from service.domain.writes import Writes
 from service.scim.documents import Diagnostic
 
 

@@ -1,10 +1,10 @@
 """A directory and its organization. Values only."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+
+from service.domain.policy import Policy
 
 
 class DirectoryState(StrEnum):
@@ -37,7 +37,7 @@ class Directory:
     provider: str
     state: DirectoryState
     scim_key: str
-    policy: Mapping[str, Any]
+    policy: Policy
     created_at: datetime
     updated_at: datetime
 

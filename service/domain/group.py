@@ -42,7 +42,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One place in one group. `name` is its userName or displayName, `display` what the provider shows for it."""
+    """One place in one group. `name` is its userName or displayName, `display` what the provider shows for it.
+
+    `hidden`: the application does not know the member.
+    """
 
     group_id: str
     member_id: str
@@ -50,6 +53,7 @@ class Member:
     name: str
     created_at: datetime
     display: str | None = None
+    hidden: bool = False
 
 
 def group_fields(group: Group) -> dict[str, Any]:

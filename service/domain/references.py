@@ -9,8 +9,10 @@ from datetime import datetime
 
 from service.domain.change import Change, ChangeType, GroupMember
 from service.domain.group import Group, Member
-from service.domain.state import Awaited, Ref, View, Writes
+from service.domain.state import Ref
 from service.domain.user import User
+from service.domain.view import View
+from service.domain.writes import Awaited, Writes
 from service.scim.keys import user_key
 from service.scim.members import AddMembers, MemberOp, MemberRef, RemoveAllMembers, RemoveMembers, ReplaceMembers
 
@@ -97,8 +99,11 @@ def arrive(
         writes.groups[(view.directory_id, group.id)] = moved
         is_user = isinstance(arrived, User)
         name = arrived.user_name if isinstance(arrived, User) else arrived.name
-        member = Member(group.id, arrived.id, "User" if is_user else "Group", name, now)
+        hidden = isinstance(arrived, User) and arrived.hidden
+        member = Member(group.id, arrived.id, "User" if is_user else "Group", name, now, hidden=hidden)
         writes.members[place] = member
+        if hidden:
+            continue
         kind = ChangeType.MEMBER_ADDED if is_user else ChangeType.NESTED_GROUP_ADDED
         changes.append(Change(kind, GroupMember(group.id, group.name, member)))
     return changes

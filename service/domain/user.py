@@ -16,7 +16,10 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class User:
-    """A user as stored. `document` is canonical SCIM without `id`, `meta`, `groups`, `password`."""
+    """A user as stored. `document` is canonical SCIM without `id`, `meta`, `groups`, `password`.
+
+    `hidden`: deleted as far as the application knows, kept for its provider (see Policy.deactivation).
+    """
 
     directory_id: str
     organization_id: str
@@ -25,6 +28,7 @@ class User:
     version: int
     created_at: datetime
     updated_at: datetime
+    hidden: bool = False
 
     @property
     def user_name(self) -> str:

@@ -8,10 +8,13 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from service.domain.change import Event
+from service.domain.change import Event, GroupMember
 from service.domain.directory import DirectoryState
 from service.domain.group import Group, Member
-from service.domain.state import Awaited, Head, Needs, Ref, State, Writes
+from service.domain.policy import policy_of
+from service.domain.needs import Needs
+from service.domain.state import Head, Ref, State
+from service.domain.writes import Awaited, Writes
 from service.domain.user import User
 from service.storage.database import Connection
 from service.storage.events import as_json, event_rows, heads_after
@@ -43,7 +46,7 @@ def _head(row: Row) -> Head:
         provider=row["key"],
         state=DirectoryState(row["other"]),
         seq=row["version"],
-        policy=_decode(row["document"]),
+        policy=policy_of(_decode(row["document"])),
     )
 
 
@@ -61,7 +64,7 @@ def _fill(state: State, rows: Sequence[Row]) -> None:
                 state.know_group(_group(state, row))
             case "group_key":
                 bearers.setdefault((directory_id, row["key"]), set()).add(row["id"])
-            case "ref" | "external" | "pending":
+            case "ref" | "external" | "pending" | "email" | "user_group":
                 _fill_reference(state, row)
             case "all_member":
                 members = everyone.setdefault((directory_id, row["id"]), {})
@@ -77,16 +80,22 @@ def _fill(state: State, rows: Sequence[Row]) -> None:
 def _fill_reference(state: State, row: Row) -> None:
     directory_id = row["directory_id"]
     if row["kind"] == "ref":
-        state.know_ref(directory_id, Ref(row["id"], row["key"], row["other"]))
+        state.know_ref(directory_id, Ref(row["id"], row["key"], row["other"], row["hidden"]))
     elif row["kind"] == "external":
-        state.know_external(directory_id, row["key"], Ref(row["id"], row["other"], row["document"]))
+        state.know_external(directory_id, row["key"], Ref(row["id"], row["other"], row["document"], row["hidden"]))
+    elif row["kind"] == "email":
+        state.know_email(directory_id, row["key"], row["id"])
+    elif row["kind"] == "user_group":
+        name, display = _decode(row["document"])
+        member = Member(row["id"], row["key"], "User", "", row["created_at"], display)
+        state.know_user_group(directory_id, GroupMember(row["id"], name, member))
     else:
         state.know_pending(directory_id, Awaited(row["id"], row["key"], row["other"], row["created_at"]))
 
 
 def _member(row: Row) -> Member:
     name, display = _decode(row["document"]) if row["document"] else ("", None)
-    return Member(row["id"], row["key"], row["other"], name or "", row["created_at"], display)
+    return Member(row["id"], row["key"], row["other"], name or "", row["created_at"], display, row["hidden"])
 
 
 def _user(state: State, row: Row) -> User:
@@ -98,6 +107,7 @@ def _user(state: State, row: Row) -> User:
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        hidden=row["hidden"],
     )
 
 
@@ -145,6 +155,7 @@ def _user_row(user: User) -> dict[str, Any]:
         "external_id": user.external_id,
         "email_keys": user.email_keys,
         "active": user.active,
+        "hidden": user.hidden,
         "version": user.version,
         "document": user.document,
         "created_at": user.created_at,

@@ -11,6 +11,7 @@ from service.domain.caller import Scope
 from service.domain.change import GroupMember
 from service.domain.directory import Directory, DirectoryState, DirectoryToken, Organization
 from service.domain.group import Group, Member
+from service.domain.policy import policy_of
 from service.domain.user import User
 
 Row = Mapping[str, Any] | asyncpg.Record
@@ -44,7 +45,7 @@ def directory_from_row(row: Row) -> Directory:
         provider=row["provider"],
         state=DirectoryState(row["state"]),
         scim_key=row["scim_key"],
-        policy=decode_document(row["policy"]),
+        policy=policy_of(decode_document(row["policy"])),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )

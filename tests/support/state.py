@@ -9,8 +9,11 @@ from service.domain.decide import decide
 from service.domain.decision import Decision
 from service.domain.directory import DirectoryState
 from service.domain.group import Group, Member
-from service.domain.state import Head, Missing, Ref, State
+from service.domain.needs import Missing
+from service.domain.policy import Policy
+from service.domain.state import Head, Ref, State
 from service.domain.user import User
+from service.domain.view import View
 
 DIRECTORY = "directory_1"
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,9 +39,9 @@ class World:
         *,
         provider: str = "okta",
         state: DirectoryState = DirectoryState.LINKED,
-        policy: Mapping[str, Any] | None = None,
+        policy: Policy | None = None,
     ) -> None:
-        self.state = State([Head(DIRECTORY, "org_1", provider, state, 0, policy or {})])
+        self.state = State([Head(DIRECTORY, "org_1", provider, state, 0, policy or Policy())])
         self.loads = 0
         self._users = {item.id: item for item in users}
         self._groups = {item.id: item for item in groups}
@@ -48,7 +51,7 @@ class World:
     def decide(self, command: Command) -> Decision:
         while True:
             try:
-                decision = decide(self.state.view(DIRECTORY), command, NOW)
+                decision = decide(View(self.state, DIRECTORY), command, NOW)
             except Missing as missing:
                 self._load(missing)
                 continue

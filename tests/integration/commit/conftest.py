@@ -15,6 +15,7 @@ from service.app.clock import IdSource, system_clock
 from service.app.commit import Committer, Limits
 from service.app.ingest import Ingest
 from service.domain.directory import Directory, DirectoryState
+from service.domain.policy import Policy
 from service.rpc.convert import event_bytes
 from service.scim.projection import Projection
 from service.scim.schema import GROUP, USER
@@ -48,7 +49,7 @@ class Directories:
                 now,
             )
             await connection.execute("INSERT INTO head VALUES ($1, 0)", name)
-            self.known[name] = Directory(name, "org_1", "d", provider, DirectoryState.LINKED, name, {}, now, now)
+            self.known[name] = Directory(name, "org_1", "d", provider, DirectoryState.LINKED, name, Policy(), now, now)
         await connection.close()
 
     async def create_user(self, directory: str, user_name: str, **attributes: Any) -> str:

@@ -4,14 +4,15 @@
 -- Locks the head rows of the batch's directories in id order, then returns everything its commands name, one row each:
 -- head (a directory: organization, provider, state, seq, policy), user, user_key (who has a userName), group, group_key
 -- (who bears a displayName), ref (something that can be a member), external (who has an externalId), pending (a
--- reference that waits for someone of this key), member (one membership), all_member (each membership of a group, with
+-- reference that waits for someone of this key), email (an active user with this address), user_group (a group a user is
+-- in), member (one membership), all_member (each membership of a group, with
 -- the member's name and what the provider shows for it). Every later statement of a READ COMMITTED function sees what was committed before the locks were
 -- given.
--- p: {directories: [id], user_ids | user_keys | group_ids | group_keys | refs | externals | pending | all_members:
---     [[directory, key]], members: [[directory, group, member]]}
+-- p: {directories: [id], user_ids | user_keys | group_ids | group_keys | refs | externals | pending | emails |
+--     user_groups | all_members: [[directory, key]], members: [[directory, group, member]]}
 CREATE FUNCTION load_batch_v1(p jsonb) RETURNS TABLE (
   kind text, directory_id text, id text, key text, other text, version bigint, document text,
-  created_at timestamptz, updated_at timestamptz
+  created_at timestamptz, updated_at timestamptz, hidden boolean
 ) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   directories text[] := ARRAY(SELECT jsonb_array_elements_text(p->'directories'));
@@ -19,72 +20,96 @@ BEGIN
   IF cardinality(directories) > 0 THEN
     PERFORM 1 FROM head h WHERE h.directory_id = ANY (directories) ORDER BY h.directory_id FOR UPDATE;
     RETURN QUERY
-      SELECT 'head', d.id, d.organization_id, d.provider, d.state, h.seq, d.policy::text, d.created_at, d.updated_at
+      SELECT 'head', d.id, d.organization_id, d.provider, d.state, h.seq, d.policy::text, d.created_at, d.updated_at,
+             false
         FROM head h JOIN directory d ON d.id = h.directory_id
        WHERE h.directory_id = ANY (directories);
   END IF;
   IF p ? 'user_ids' THEN
     RETURN QUERY
-      SELECT 'user', u.directory_id, u.id, NULL::text, NULL::text, u.version, u.document::text, u.created_at, u.updated_at
+      SELECT 'user', u.directory_id, u.id, NULL::text, NULL::text, u.version, u.document::text, u.created_at, u.updated_at,
+             u.hidden
         FROM jsonb_array_elements(p->'user_ids') AS k
         JOIN directory_user u ON u.directory_id = k->>0 AND u.id = k->>1;
   END IF;
   IF p ? 'user_keys' THEN
     RETURN QUERY
-      SELECT 'user_key', u.directory_id, u.id, u.user_key, NULL::text, u.version, NULL::text, u.created_at, u.updated_at
+      SELECT 'user_key', u.directory_id, u.id, u.user_key, NULL::text, u.version, NULL::text, u.created_at, u.updated_at,
+             u.hidden
         FROM jsonb_array_elements(p->'user_keys') AS k
         JOIN directory_user u ON u.directory_id = k->>0 AND u.user_key = k->>1;
   END IF;
   IF p ? 'group_ids' THEN
     RETURN QUERY
-      SELECT 'group', g.directory_id, g.id, NULL::text, g.idp_id, g.version, g.document::text, g.created_at, g.updated_at
+      SELECT 'group', g.directory_id, g.id, NULL::text, g.idp_id, g.version, g.document::text, g.created_at, g.updated_at,
+             false
         FROM jsonb_array_elements(p->'group_ids') AS k
         JOIN directory_group g ON g.directory_id = k->>0 AND g.id = k->>1;
   END IF;
   IF p ? 'group_keys' THEN
     RETURN QUERY
-      SELECT 'group_key', g.directory_id, g.id, g.name_key, NULL::text, g.version, NULL::text, g.created_at, g.updated_at
+      SELECT 'group_key', g.directory_id, g.id, g.name_key, NULL::text, g.version, NULL::text, g.created_at, g.updated_at,
+             false
         FROM jsonb_array_elements(p->'group_keys') AS k
         JOIN directory_group g ON g.directory_id = k->>0 AND g.name_key = k->>1;
   END IF;
   IF p ? 'refs' THEN
     RETURN QUERY
-      SELECT 'ref', u.directory_id, u.id, 'User', u.user_name, u.version, NULL::text, u.created_at, u.updated_at
+      SELECT 'ref', u.directory_id, u.id, 'User', u.user_name, u.version, NULL::text, u.created_at, u.updated_at,
+             u.hidden
         FROM jsonb_array_elements(p->'refs') AS k
         JOIN directory_user u ON u.directory_id = k->>0 AND u.id = k->>1;
     RETURN QUERY
-      SELECT 'ref', g.directory_id, g.id, 'Group', g.display_name, g.version, NULL::text, g.created_at, g.updated_at
+      SELECT 'ref', g.directory_id, g.id, 'Group', g.display_name, g.version, NULL::text, g.created_at, g.updated_at,
+             false
         FROM jsonb_array_elements(p->'refs') AS k
         JOIN directory_group g ON g.directory_id = k->>0 AND g.id = k->>1;
   END IF;
   IF p ? 'externals' THEN
     RETURN QUERY
-      SELECT 'external', u.directory_id, u.id, u.external_id, 'User', u.version, u.user_name, u.created_at, u.updated_at
+      SELECT 'external', u.directory_id, u.id, u.external_id, 'User', u.version, u.user_name, u.created_at, u.updated_at,
+             u.hidden
         FROM jsonb_array_elements(p->'externals') AS k
         JOIN directory_user u ON u.directory_id = k->>0 AND u.external_id = k->>1;
     RETURN QUERY
-      SELECT 'external', g.directory_id, g.id, g.external_id, 'Group', g.version, g.display_name, g.created_at, g.updated_at
+      SELECT 'external', g.directory_id, g.id, g.external_id, 'Group', g.version, g.display_name, g.created_at, g.updated_at,
+             false
         FROM jsonb_array_elements(p->'externals') AS k
         JOIN directory_group g ON g.directory_id = k->>0 AND g.external_id = k->>1;
   END IF;
   IF p ? 'pending' THEN
     RETURN QUERY
       SELECT 'pending', m.directory_id, m.group_id, m.value, m.value_key, NULL::bigint, NULL::text, m.created_at,
-             NULL::timestamptz
+             NULL::timestamptz, false
         FROM jsonb_array_elements(p->'pending') AS k
         JOIN pending_member m ON m.directory_id = k->>0 AND m.value_key = k->>1;
+  END IF;
+  IF p ? 'emails' THEN
+    RETURN QUERY
+      SELECT 'email', u.directory_id, u.id, k->>1, NULL::text, u.version, NULL::text, u.created_at, u.updated_at, u.hidden
+        FROM jsonb_array_elements(p->'emails') AS k
+        JOIN directory_user u ON u.email_keys @> ARRAY[k->>1] AND u.directory_id = k->>0 AND u.active;
+  END IF;
+  IF p ? 'user_groups' THEN
+    RETURN QUERY
+      SELECT 'user_group', m.directory_id, m.group_id, m.member_id, 'User', g.version,
+             jsonb_build_array(g.display_name, m.display)::text, m.created_at, NULL::timestamptz, false
+        FROM jsonb_array_elements(p->'user_groups') AS k
+        JOIN membership m ON m.directory_id = k->>0 AND m.member_id = k->>1
+        JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.group_id;
   END IF;
   IF p ? 'members' THEN
     RETURN QUERY
       SELECT 'member', m.directory_id, m.group_id, m.member_id, m.member_type, NULL::bigint, NULL::text, m.created_at,
-             NULL::timestamptz
+             NULL::timestamptz, false
         FROM jsonb_array_elements(p->'members') AS k
         JOIN membership m ON m.directory_id = k->>0 AND m.group_id = k->>1 AND m.member_id = k->>2;
   END IF;
   IF p ? 'all_members' THEN
     RETURN QUERY
       SELECT 'all_member', m.directory_id, m.group_id, m.member_id, m.member_type, NULL::bigint,
-             jsonb_build_array(coalesce(u.user_name, g.display_name), m.display)::text, m.created_at, NULL::timestamptz
+             jsonb_build_array(coalesce(u.user_name, g.display_name), m.display)::text, m.created_at, NULL::timestamptz,
+             coalesce(u.hidden, false)
         FROM jsonb_array_elements(p->'all_members') AS k
         JOIN membership m ON m.directory_id = k->>0 AND m.group_id = k->>1
         LEFT JOIN directory_user u ON u.directory_id = m.directory_id AND u.id = m.member_id
@@ -130,8 +155,8 @@ BEGIN
     INSERT INTO directory_user SELECT * FROM jsonb_populate_recordset(NULL::directory_user, p->'users')
       ON CONFLICT (directory_id, id) DO UPDATE
          SET user_name = excluded.user_name, user_key = excluded.user_key, external_id = excluded.external_id,
-             email_keys = excluded.email_keys, active = excluded.active, version = excluded.version,
-             document = excluded.document, updated_at = excluded.updated_at;
+             email_keys = excluded.email_keys, active = excluded.active, hidden = excluded.hidden,
+             version = excluded.version, document = excluded.document, updated_at = excluded.updated_at;
   END IF;
   IF p ? 'groups' THEN
     INSERT INTO directory_group SELECT * FROM jsonb_populate_recordset(NULL::directory_group, p->'groups')

@@ -68,6 +68,7 @@ CREATE TABLE directory_user (
   external_id text COLLATE "C",
   email_keys text[] COLLATE "C" NOT NULL,      -- every address, case-folded; the primary one first
   active boolean NOT NULL,
+  hidden boolean NOT NULL,                     -- deleted as far as the application knows, kept for its provider
   version bigint NOT NULL,
   document jsonb NOT NULL,
   created_at timestamptz NOT NULL,

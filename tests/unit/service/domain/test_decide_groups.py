@@ -8,6 +8,7 @@ from service.domain.change import ChangeType, GroupMember
 from service.domain.commands import CreateGroup, CreateUser, DeleteGroup, DeleteUser, PatchGroup, ReplaceGroup
 from service.domain.decision import Decision
 from service.domain.errors import NotFoundError
+from service.domain.policy import Policy
 from service.scim.documents import decode
 from service.scim.errors import Mutability, Uniqueness
 from service.scim.members import split_members
@@ -164,10 +165,10 @@ def test_two_groups_may_bear_one_name_unless_the_provider_finds_groups_by_it() -
 
 
 def test_the_directorys_policy_stands_above_its_providers() -> None:
-    strict = World(groups=[group("g1", "Eng")], policy={"unique_group_names": True})
+    strict = World(groups=[group("g1", "Eng")], policy=Policy(unique_group_names=True))
     with pytest.raises(Uniqueness):
         strict.decide(CreateGroup("g2", body("ENG")))
-    lenient = World(groups=[group("g1", "Eng")], provider="entra", policy={"unique_group_names": False})
+    lenient = World(groups=[group("g1", "Eng")], provider="entra", policy=Policy(unique_group_names=False))
     assert lenient.decide(CreateGroup("g2", body("Eng"))).outcome.changed
 
 

@@ -1,0 +1,136 @@
+"""The state as one directory's commands see it. Every look-up may raise Missing. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from service.domain.change import GroupMember
+from service.domain.group import Group, Member
+from service.domain.needs import Missing, Needs
+from service.domain.state import Ref, State
+from service.domain.user import User
+from service.domain.writes import Awaited
+
+
+class View:
+    """One directory of a State. Every look-up may raise Missing."""
+
+    __slots__ = ("_state", "directory_id", "head")
+
+    def __init__(self, state: State, directory_id: str) -> None:
+        self._state = state
+        self.head = state.heads[directory_id]
+        self.directory_id = directory_id
+
+    def user(self, user_id: str) -> User | None:
+        """By id."""
+        key = (self.directory_id, user_id)
+        if key not in self._state.users:
+            raise Missing(Needs(user_ids={key}))
+        return self._state.users[key]
+
+    def user_with_key(self, user_key: str) -> str | None:
+        """Id of the user that has this userName."""
+        key = (self.directory_id, user_key)
+        if key not in self._state.user_keys:
+            raise Missing(Needs(user_keys={key}))
+        return self._state.user_keys[key]
+
+    def group(self, group_id: str) -> Group | None:
+        """By id."""
+        key = (self.directory_id, group_id)
+        if key not in self._state.groups:
+            raise Missing(Needs(group_ids={key}))
+        return self._state.groups[key]
+
+    def groups_with_key(self, name_key: str) -> frozenset[str]:
+        """Ids of the groups that bear this displayName."""
+        key = (self.directory_id, name_key)
+        if key not in self._state.group_keys:
+            raise Missing(Needs(group_keys={key}))
+        return self._state.group_keys[key]
+
+    def refs(self, ids: Iterable[str]) -> dict[str, Ref]:
+        """Those of the ids that can be members."""
+        keys = {member_id: (self.directory_id, member_id) for member_id in ids}
+        known = self._state.refs
+        missing = {key for key in keys.values() if key not in known}
+        if missing:
+            raise Missing(Needs(refs=missing))
+        return {member_id: ref for member_id, key in keys.items() if (ref := known[key]) is not None}
+
+    def with_external_id(self, external_id: str) -> Ref | None:
+        """What had this externalId before the batch and is still there; None when that is not exactly one thing."""
+        key = (self.directory_id, external_id)
+        if key not in self._state.externals:
+            raise Missing(Needs(externals={key}))
+        found = [ref for ref in self._state.externals[key] if (self.directory_id, ref.id) not in self._state.gone]
+        return found[0] if len(found) == 1 else None
+
+    def awaiting(self, key: str) -> list[Awaited]:
+        """The references that wait for something of this key, folded like a userName."""
+        whole = (self.directory_id, key)
+        if whole not in self._state.pending:
+            raise Missing(Needs(pending={whole}))
+        changed = self._state.awaited
+        found = [
+            item
+            for item in self._state.pending[whole]
+            if (self.directory_id, item.group_id) not in changed.unawaited_groups
+            and (self.directory_id, item.group_id, item.value) not in changed.awaited
+        ]
+        found += [
+            item
+            for (directory_id, *_), item in changed.awaited.items()
+            if item is not None and directory_id == self.directory_id and item.key == key
+        ]
+        return found
+
+    def active_with_email(self, email: str) -> set[str]:
+        """Ids of the active users that have this address."""
+        key = (self.directory_id, email)
+        if key not in self._state.emails:
+            raise Missing(Needs(emails={key}))
+        found = set(self._state.emails[key])
+        for user_id in [user_id for directory_id, user_id in self._state.users if directory_id == self.directory_id]:
+            user = self.user(user_id)
+            found.discard(user_id)
+            if user is not None and user.active and email in user.email_keys:
+                found.add(user_id)
+        return found
+
+    def groups_of(self, user_id: str) -> list[GroupMember]:
+        """The user's places in groups."""
+        key = (self.directory_id, user_id)
+        if key not in self._state.user_groups:
+            raise Missing(Needs(user_groups={key}))
+        found = {
+            group_id: place
+            for group_id, place in self._state.user_groups[key].items()
+            if (self.directory_id, group_id) not in self._state.gone
+        }
+        for (directory_id, group_id, member_id), member in self._state.members.items():
+            if (directory_id, member_id) == key and member is None:
+                found.pop(group_id, None)
+            elif (directory_id, member_id) == key and group_id not in found and member is not None:
+                group = self.group(group_id)
+                if group is not None:
+                    found[group_id] = GroupMember(group_id, group.name, member)
+        return list(found.values())
+
+    def members(self, group_id: str, ids: Iterable[str]) -> dict[str, Member]:
+        """Those of the ids that are members now."""
+        everyone = self._state.all_members.get((self.directory_id, group_id))
+        if everyone is not None:
+            return {member_id: everyone[member_id] for member_id in ids if member_id in everyone}
+        keys = {member_id: (self.directory_id, group_id, member_id) for member_id in ids}
+        known = self._state.members
+        missing = {key for key in keys.values() if key not in known}
+        if missing:
+            raise Missing(Needs(members=missing))
+        return {member_id: member for member_id, key in keys.items() if (member := known[key]) is not None}
+
+    def all_members(self, group_id: str) -> Mapping[str, Member]:
+        """Everyone in the group."""
+        key = (self.directory_id, group_id)
+        if key not in self._state.all_members:
+            raise Missing(Needs(all_members={key}))
+        return self._state.all_members[key]
