@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from service.scim.coercion import Diagnostic, Notes
 from service.scim.errors import InvalidValue
-from service.scim.limits import MAX_MEMBERS, check_string
+from service.scim.limits import MAX_MEMBERS, check_string, is_key
 
 _TYPES: Final[dict[str, Literal["User", "Group"]]] = {"user": "User", "group": "Group"}
 _REF_TYPES: Final[dict[str, Literal["User", "Group"]]] = {"users": "User", "groups": "Group"}
@@ -89,4 +89,5 @@ def _id(value: object) -> str | None:
         return None
     if "\0" in value or not value.isascii():
         check_string(value)
+        return value if is_key(value) else None
     return value

@@ -368,5 +368,10 @@ def test_a_member_may_be_shown_under_any_name() -> None:
     assert members([{"value": "a", "display": "Zoë"}]).members == (MemberRef("a", None, "Zoë"),)
 
 
+@pytest.mark.parametrize("value", ["x" * 3000, "\U0001f600" * 1000, "\ufdfa" * 100])
+def test_an_id_that_nobody_can_have_names_no_member(value: str) -> None:
+    assert members([{"value": value}, {"value": "a"}]).members == (MemberRef("a"),)
+
+
 def test_many_members_do_not_count_as_attributes() -> None:
     assert len(members([{"value": str(number)} for number in range(20_000)]).members or ()) == 20_000
