@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -128,12 +127,13 @@ class Feed:
         try:
             if at.epoch != self._tail.epoch:
                 raise replaced()
-            async with aclosing(stream.messages(caught_up=at.place >= at.newest)) as messages:
-                async for message in messages:
-                    yield message
+            yield stream.first(caught_up=at.place >= at.newest)
+            while True:
+                yield await stream.next()
         except CursorExpiredError:
             raise await expired_behind(self._pool, scope.directory_id if at.by_number else None) from None
         finally:
+            stream.close()
             self._leave(channel)
 
     async def page(self, caller: Caller, wanted: EventFilter, cursor: str, *, limit: int) -> EventPage:

@@ -31,8 +31,9 @@ class Channel:
     def __init__(self, key: ChannelKey, start: int | None) -> None:
         self.key = key
         self.readers = 0
-        # Replaced at each change: readers compare places, and wait for this when they have everything.
-        self.changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Counts changes: readers compare numbers, and wait only when they have everything.
+        self.version = 0
+        self._waiting: set[asyncio.Future[None]] = set()
         self._packer = None if start is None else Packer(start, key.limit)
         self._batches: deque[Batch] = deque()
         self._bytes = 0
@@ -68,10 +69,21 @@ class Channel:
                 return batch if place < batch.first else None
         return None
 
+    async def change(self, waiter: "asyncio.Future[None]") -> None:
+        """Wait for the next change, or until someone else sets `waiter`."""
+        self._waiting.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiting.discard(waiter)
+
     def wake(self) -> None:
         """Make every reader look again."""
-        changed, self.changed = self.changed, asyncio.get_running_loop().create_future()
-        changed.set_result(None)
+        self.version += 1
+        waiting, self._waiting = self._waiting, set()
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def close(self) -> None:
         """No reader is left."""

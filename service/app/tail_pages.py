@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -59,7 +59,7 @@ class Pages:
             task.add_done_callback(lambda done: self._done(name, done))
         return await asyncio.shield(task)
 
-    async def command(self, key: ChannelKey, place: int, whole: int) -> AsyncIterator[Batch]:
+    async def command(self, key: ChannelKey, place: int, whole: int) -> AsyncGenerator[Batch]:
         """The one command behind `place`, in parts, however large it is. Without a wanted event: one empty batch.
 
         `whole` is the end of the command before, when `place` lies inside.

@@ -1,11 +1,11 @@
 """A reader: an index into what all share. It goes from the log to the ring to its channel, and queues nothing."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 from service.app.tail import Tail
 from service.app.tail_batches import Batch, Entry, Packer
 from service.app.tail_channel import Channel
-from service.app.tail_pages import Pages
+from service.app.tail_pages import Pages, Run
 from service.app.tail_ring import Ring
 from service.app.tail_start import Place
 from service.domain.errors import CursorExpiredError, StorageUnavailableError
@@ -20,7 +20,10 @@ def replaced() -> StorageUnavailableError:
 
 
 class Reader:
-    """`place` is the last event covered, `cursor` the place to resume from: the same but inside a parted command."""
+    """`place` is the last event covered, `cursor` the place to resume from: the same but inside a parted command.
+
+    It holds what it is about to send by reference: a few batches that it shares with others.
+    """
 
     def __init__(self, tail: Tail, ring: Ring, pages: Pages, channel: Channel, place: Place) -> None:
         self._tail = tail
@@ -30,9 +33,12 @@ class Reader:
         self._key = channel.key
         self._epoch = place.epoch
         self.place = self.cursor = place.place
-        self.day = place.day
+        self._day = place.day
         # By number only a page that reached the end of the log tells that the channel has all that follows.
         self._live = not place.by_number and place.place >= ring.floor
+        self._batches: Iterator[Batch] = iter(())
+        self._parts: AsyncGenerator[Batch] | None = None
+        self._run: Run | None = None
 
     @property
     def inside(self) -> bool:
@@ -51,33 +57,37 @@ class Reader:
         if not self._key.by_number and self.caught_up:
             self.place = self.cursor = max(self.place, self._tail.whole)
 
-    async def step(self) -> AsyncIterator[Batch]:
-        """The batches at hand; none when it only moved on, or when it has everything."""
-        if self._live:
-            found = self._at_hand()
-            if found is not None:
-                for batch in found:
-                    self._cover(batch)
-                    yield batch
-                return
-            self._live = False
-        async for batch in self._from_log():
-            yield batch
+    async def next(self) -> Batch | None:
+        """The next batch; None when it only moved on, or when it has everything."""
+        batch = next(self._batches, None)
+        if batch is None and self._parts is not None:
+            batch = await anext(self._parts, None)
+            if batch is None:
+                self._parts = None
+        if batch is None:
+            self._finish_run()
+            batch = self._at_hand() if self._live else None
+            if batch is None and not self._live:
+                batch = await self._from_log()
+        if batch is not None:
+            self.place, self.cursor = batch.end, batch.cursor
+        if self._run is not None and (batch is None or batch.end == self._run.end):
+            self._finish_run()
+        return batch
 
-    def _cover(self, batch: Batch) -> None:
-        self.place, self.cursor = batch.end, batch.cursor
-
-    def _at_hand(self) -> list[Batch] | None:
-        """From the channel or the ring; None when they do not reach back so far."""
+    def _at_hand(self) -> Batch | None:
+        """From the channel or the ring. Not live any more when they do not reach back so far."""
         sealed = self._channel.after(self.place)
-        if sealed is not None:
-            return [sealed]
         end = self._channel.end
-        if end is None or self.place >= end:
-            return []
+        if sealed is not None or end is None or self.place >= end:
+            return sealed
         # Up to the end of what the channel sealed: its next batch is then the next one here.
         entries = self._by_number(end) if self._key.by_number else self._by_position(end)
-        return None if entries is None else self._pack(entries)
+        if entries is None:
+            self._live = False
+            return None
+        self._batches = iter(self._pack(entries))
+        return next(self._batches, None)
 
     def _by_position(self, end: int) -> Iterator[tuple[int, Entry]] | None:
         if self.place < self._ring.floor:
@@ -111,28 +121,22 @@ class Reader:
             self.place = self.cursor = packer.last
         return found
 
-    async def _from_log(self) -> AsyncIterator[Batch]:
-        if self.inside:
-            async for batch in self._command():
-                yield batch
-            return
-        run = await self._pages.read(self._key, self.place, self.day)
-        if run.epoch != self._epoch:
+    async def _from_log(self) -> Batch | None:
+        run = None if self.inside else await self._pages.read(self._key, self.place, self._day)
+        if run is not None and run.epoch != self._epoch:
             raise replaced()
-        if run.lost:
+        if run is not None and run.lost:
             raise CursorExpiredError("events behind this place were dropped by retention; take a new snapshot")
-        if run.end == self.place and not run.complete:
-            async for batch in self._command():
-                yield batch
-            return
-        for batch in run.batches:
-            self._cover(batch)
-            yield batch
-        self.place = self.cursor = run.end
-        self.day = run.day
-        self._live = run.complete or (not self._key.by_number and run.end >= self._ring.floor)
+        if run is None or (run.end == self.place and not run.complete):
+            self._parts = self._pages.command(self._key, self.place, self.cursor)
+            return await anext(self._parts, None)
+        self._run, self._batches = run, iter(run.batches)
+        return next(self._batches, None)
 
-    async def _command(self) -> AsyncIterator[Batch]:
-        async for batch in self._pages.command(self._key, self.place, self.cursor):
-            self._cover(batch)
-            yield batch
+    def _finish_run(self) -> None:
+        """The page was handed out to its end."""
+        run, self._run = self._run, None
+        if run is not None:
+            self.place = self.cursor = run.end
+            self._day = run.day
+            self._live = run.complete or (not self._key.by_number and run.end >= self._ring.floor)

@@ -1,8 +1,9 @@
 """A stream: the messages of one watch, with its bookmarks, and the reasons to end it."""
 
 import asyncio
+import math
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from service.app.tail_batches import Batch
@@ -52,35 +53,49 @@ class Stream:
         self._signs = signs
         self._generation = signs.generation
         self._seal = seal
-        self._interval = interval
+        # Never later than asked for: clients take longer silence for a dead connection. Streams are spread.
+        self._interval = interval * random.uniform(0.85, 1)  # noqa: S311 (spreads load)
         self._still_valid = still_valid
-        self._time = asyncio.get_running_loop().time
-        self._bookmark_at = self._next_bookmark()
-        self._credential_at = self._time() + random.uniform(0.5, 1) * _CREDENTIAL_SECONDS  # noqa: S311 (spreads load)
+        self._loop = asyncio.get_running_loop()
+        now = self._loop.time()
+        self._sent_at = now
+        self._credential_at = now + random.uniform(0.5, 1) * _CREDENTIAL_SECONDS  # noqa: S311 (spreads load)
+        self._told_caught_up = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
 
-    async def messages(self, *, caught_up: bool) -> AsyncGenerator[bytes]:
-        """Without end but for errors. `caught_up` of the first message."""
-        reader = self._reader
-        yield self._seal(b"", reader.cursor, Marks(caught_up, started=True))
+    def first(self, *, caught_up: bool) -> bytes:
+        """The message that says where the watch began."""
+        self._told_caught_up = caught_up
+        return self._seal(b"", self._reader.cursor, Marks(caught_up, started=True))
+
+    async def next(self) -> bytes:
+        """The next message, however long it takes; an error ends the watch."""
+        reader, channel = self._reader, self._channel
         while True:
             await self._check()
-            changed = self._channel.changed
-            place, sent = reader.place, False
-            parted = reader.inside
-            async for batch in reader.step():
-                # An empty batch says nothing unless it ends what was begun.
-                if batch.count or parted:
-                    parted, sent = batch.continues, True
-                    self._bookmark_at = self._next_bookmark()
-                    yield self._message(batch)
-                    await self._check()
-            if not sent:
-                await self._wait(changed if reader.place == place else None)
-                if self._time() >= self._bookmark_at and not reader.inside:
-                    yield self._bookmark()
+            version, place, parted = channel.version, reader.place, reader.inside
+            batch = await reader.next()
+            # An empty batch says nothing unless it ends what was begun.
+            if batch is not None and (batch.count or parted):
+                self._sent_at = self._loop.time()
+                return self._message(batch)
+            if reader.caught_up and not self._told_caught_up:
+                return self._bookmark()
+            if reader.place != place or channel.version != version:
+                await asyncio.sleep(0)
+            else:
+                await self._wait()
+            if self._loop.time() >= self._bookmark_at():
+                return self._bookmark()
+
+    def close(self) -> None:
+        """Nobody asks for another message."""
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     def _message(self, batch: Batch) -> bytes:
-        caught_up = self._reader.caught_up
+        caught_up = self._told_caught_up = self._reader.caught_up
         message = batch.messages.get(caught_up)
         if message is None:
             message = self._seal(batch.body, batch.cursor, Marks(caught_up, continues=batch.continues))
@@ -88,29 +103,38 @@ class Stream:
         return message
 
     def _bookmark(self) -> bytes:
-        self._bookmark_at = self._next_bookmark()
+        self._sent_at = self._loop.time()
         self._reader.advance()
-        return self._seal(b"", self._reader.cursor, Marks(self._reader.caught_up))
+        self._told_caught_up = self._reader.caught_up
+        return self._seal(b"", self._reader.cursor, Marks(self._told_caught_up))
 
-    async def _wait(self, changed: asyncio.Future[None] | None) -> None:
-        """For news, the next bookmark or the next check; without a future only for the others' turn."""
-        if changed is None:
-            await asyncio.sleep(0)
-            return
-        due = min(self._bookmark_at, self._credential_at) - self._time()
-        if due > 0:
-            await asyncio.wait((changed,), timeout=due)
+    def _bookmark_at(self) -> float:
+        # Between the parts of a command there is no bookmark: it would have to be both before and behind it.
+        return math.inf if self._reader.inside else self._sent_at + self._interval
+
+    async def _wait(self) -> None:
+        """For a change, the next bookmark or the next check."""
+        self._waiter = self._loop.create_future()
+        if self._alarm is None:
+            self._ring()
+        await self._channel.change(self._waiter)
+
+    def _ring(self) -> None:
+        """The alarm: it goes off when something may be due, and not at each message anew."""
+        due, now = min(self._bookmark_at(), self._credential_at), self._loop.time()
+        if due <= now:
+            self._alarm = None
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
+        else:
+            self._alarm = self._loop.call_at(due, self._ring)
 
     async def _check(self) -> None:
         if self._signs.generation != self._generation:
             raise replaced()
         if self._signs.draining and not self._reader.inside:
             raise DrainingError("the server is going away; resume with the last cursor")
-        if self._time() >= self._credential_at:
-            self._credential_at = self._time() + _CREDENTIAL_SECONDS
+        if self._loop.time() >= self._credential_at:
+            self._credential_at = self._loop.time() + _CREDENTIAL_SECONDS
             if not await self._still_valid():
                 raise CredentialsInvalidError("the credential is unknown, revoked or expired")
-
-    def _next_bookmark(self) -> float:
-        # Never later than asked for: clients take longer silence for a dead connection.
-        return self._time() + self._interval * random.uniform(0.85, 1)  # noqa: S311 (spreads streams)

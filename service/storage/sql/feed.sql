@@ -24,7 +24,7 @@ SELECT trim_feed_v1($1)
 
 -- name: state
 -- Epoch, floor, newest position, and whether the sequencer knows the database as it is now. No row before it first ran.
-SELECT s.epoch, s.oldest_pos, feed_is_here_v1() AS here, (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest
+SELECT s.epoch, s.oldest_pos, (SELECT feed_is_here_v1()) AS here, (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest
   FROM feed_state s WHERE s.id = 1
 
 -- name: position_at
@@ -83,7 +83,7 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
 -- name: page_by_number
 -- Events of directory $1 behind number $2, at most $4 and before $3 bytes but for the first, not looking at days before
 -- $5. $6 and $7 as above. Always one row at least if the directory has a log; `seq` is NULL when it holds no event.
-SELECT s.epoch, h.seq AS newest, feed_is_here_v1() AS here,
+SELECT s.epoch, h.seq AS newest, (SELECT feed_is_here_v1()) AS here,
        r.seq, r.directory_id, r.day, r.transaction_end, r.organization_id, r.type, r.payload, r.total
   FROM feed_state s
   JOIN head h ON h.directory_id = $1

@@ -9,7 +9,7 @@ import pytest
 from directorysync.v1 import directory_sync_pb2_grpc
 from service.domain.caller import Caller, Scope
 from service.domain.cursor import FeedCursor, decode
-from tests.integration.feed.lab import GROUP, MEMBER, PATIENCE, USER, Log, Process, Seen, follow, process
+from tests.integration.feed.lab import GROUP, MEMBER, PATIENCE, USER, Log, Process, Seen, eventually, follow, process
 
 WATCH = frozenset({Scope.WATCH})
 
@@ -249,6 +249,33 @@ async def test_bookmarks_move_the_cursor_of_a_reader_whose_filter_matches_nothin
             replica.sequencer.hint()
     await call.aclose()
     assert places == [0, 1, 2]
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+async def test_a_reader_is_told_at_once_that_it_caught_up(
+    replica: Process, shared_url: str, log: Log, at_hand: bool
+) -> None:
+    directory, idle = await log.directory("directory_a"), await log.directory("directory_b")
+    for _ in range(25):
+        await log.append(directory, [USER] * 10)
+    await eventually(log.all_sequenced)
+    async with process(shared_url, ring_events=20_000 if at_hand else 100) as other:
+        other.begin(replica.origin)
+        for filters, count in (
+            ({}, 250),
+            ({"directory_ids": [directory]}, 250),
+            ({"directory_ids": [directory, idle]}, 250),
+            ({"directory_ids": [idle]}, 0),
+            ({"types": ["dsync.deleted"]}, 0),
+        ):
+            call, seen = other.watch(beginning=True, interval=300, **filters), Seen()
+            async with asyncio.timeout(PATIENCE):
+                async for message in call:
+                    seen.messages.append(message)
+                    if message.caught_up:
+                        break
+            await call.aclose()
+            assert len(seen.events) == count
 
 
 async def test_a_revoked_credential_ends_a_running_watch(replica: Process) -> None:
