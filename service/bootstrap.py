@@ -99,16 +99,7 @@ class _Parts:
             on_position=self.feed.hint,
         )
         log = EventLog(event_bytes, self.ids, self.clock, self.sequencer.hint)
-        self.committer = Committer(
-            lambda: connect(config.database_url),
-            lanes=config.lanes,
-            limits=Limits(batch_commands=config.batch_commands, queue_commands=config.queue_commands),
-            encode=event_bytes,
-            new_ids=self.ids,
-            clock=self.clock,
-            telemetry=self.telemetry,
-            committed=self.sequencer.hint,
-        )
+        self.committer = self._committer()
         self.directories = Directories(
             pool,
             log=log,
@@ -122,6 +113,19 @@ class _Parts:
             authenticate=self.credentials.authenticate,
             new_request_id=lambda: self.ids.new("req_"),
             telemetry=self.telemetry,
+        )
+
+    def _committer(self) -> Committer:
+        config = self.config
+        return Committer(
+            lambda: connect(config.database_url),
+            lanes=config.lanes,
+            limits=Limits(batch_commands=config.batch_commands, queue_commands=config.queue_commands),
+            encode=event_bytes,
+            new_ids=self.ids,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            committed=self.sequencer.hint,
         )
 
     def _methods(self, log: EventLog) -> list[Method]:

@@ -153,7 +153,14 @@ class Directories:
         return await table.page(self._pool, caller, after, limit, organization_id)
 
     async def update(
-        self, caller: Caller, directory_id: str, *, name: str | None, provider: str | None, disabled: bool | None
+        self,
+        caller: Caller,
+        directory_id: str,
+        *,
+        name: str | None,
+        provider: str | None,
+        disabled: bool | None,
+        policy: Policy | None,
     ) -> DirectorySummary:
         """Change what is not None."""
         async with transaction(self._pool) as connection:
@@ -167,6 +174,7 @@ class Directories:
                 name=before.name if name is None else check_name(name),
                 provider=before.provider if provider is None else check_provider(provider),
                 state=_state(before.state, disabled, locked.linked_at),
+                policy=policy or before.policy,
             )
             if after != before:
                 after = replace(after, updated_at=self._clock.now())

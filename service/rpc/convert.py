@@ -12,6 +12,7 @@ from service.domain.api_key import ApiKey
 from service.domain.change import Event, GroupMember
 from service.domain.directory import Directory, DirectoryState, DirectorySummary, DirectoryToken, Organization
 from service.domain.group import Group
+from service.domain.policy import Deactivation, Policy
 from service.domain.user import User
 
 _encode = msgspec.json.encode
@@ -20,6 +21,10 @@ _DIRECTORY_STATES = {
     DirectoryState.LINKED: resources_pb2.DIRECTORY_STATE_LINKED,
     DirectoryState.DISABLED: resources_pb2.DIRECTORY_STATE_DISABLED,
     DirectoryState.DELETED: resources_pb2.DIRECTORY_STATE_DELETED,
+}
+_DEACTIVATIONS = {
+    Deactivation.KEEP: resources_pb2.DEACTIVATION_KEEP,
+    Deactivation.DELETE: resources_pb2.DEACTIVATION_DELETE,
 }
 _MEMBER_TYPES = {"User": resources_pb2.MEMBER_TYPE_USER, "Group": resources_pb2.MEMBER_TYPE_GROUP}
 
@@ -62,6 +67,28 @@ def directory(value: Directory, *, sequence: int = 0, users: int = 0, groups: in
         update_time=timestamp(value.updated_at),
         user_count=users,
         group_count=groups,
+        policy=policy(value.policy),
+    )
+
+
+def policy(value: Policy) -> resources_pb2.DirectoryPolicy:
+    """Policy -> resources.proto."""
+    return resources_pb2.DirectoryPolicy(
+        deactivation=_DEACTIVATIONS[value.deactivation],
+        announce_on_reactivation=value.announce_on_reactivation,
+        unique_group_names=value.unique_group_names,
+        unique_emails=value.unique_emails,
+    )
+
+
+def policy_from(message: resources_pb2.DirectoryPolicy) -> Policy:
+    """resources.proto -> Policy."""
+    deletes = message.deactivation == resources_pb2.DEACTIVATION_DELETE
+    return Policy(
+        deactivation=Deactivation.DELETE if deletes else Deactivation.KEEP,
+        announce_on_reactivation=message.announce_on_reactivation,
+        unique_group_names=message.unique_group_names if message.HasField("unique_group_names") else None,
+        unique_emails=message.unique_emails,
     )
 
 

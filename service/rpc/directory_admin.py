@@ -96,6 +96,7 @@ class AdminHandlers:
             name=request.name if request.HasField("name") else None,
             provider=request.provider if request.HasField("provider") else None,
             disabled=request.disabled if request.HasField("disabled") else None,
+            policy=convert.policy_from(request.policy) if request.HasField("policy") else None,
         )
         return pb.UpdateDirectoryResponse(directory=convert.summary(updated))
 

@@ -11,11 +11,11 @@ import msgspec
 from service.domain.change import Event, GroupMember
 from service.domain.directory import DirectoryState
 from service.domain.group import Group, Member
-from service.domain.policy import policy_of
 from service.domain.needs import Needs
+from service.domain.policy import policy_of
 from service.domain.state import Head, Ref, State
-from service.domain.writes import Awaited, Writes
 from service.domain.user import User
+from service.domain.writes import Awaited, Writes
 from service.storage.database import Connection
 from service.storage.events import as_json, event_rows, heads_after
 from service.storage.queries import load_queries

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from service.domain.caller import Caller
 from service.domain.directory import Directory, DirectorySummary
 from service.storage.database import Connection, Pool
@@ -68,8 +70,10 @@ async def lock(connection: Connection, directory_id: str) -> Locked | None:
 
 
 async def update(connection: Connection, value: Directory) -> None:
-    """Store name, provider and state."""
-    await connection.execute(SQL["update"], value.id, value.name, value.provider, value.state.value, value.updated_at)
+    """Store name, provider, state and policy."""
+    policy = msgspec.json.encode(value.policy.to_document()).decode()
+    settings = (value.name, value.provider, value.state.value, value.updated_at, policy)
+    await connection.execute(SQL["update"], value.id, *settings)
 
 
 async def link(connection: Connection, directory_id: str, at: datetime) -> Directory | None:

@@ -19,6 +19,8 @@ from service.storage.sql_text import Parameters
 
 _SETS = {"schemas", "groups", "members"}
 _VALUE = AttrPath(None, "value")
+_EMAILS, _ADDRESS = AttrPath(None, "emails"), AttrPath(None, "emails", "value")
+_SELECTIVE = {"emails.value", "members.value"}
 
 
 class FilterCompiler:
@@ -226,15 +228,26 @@ def _required(expression: Filter) -> list[Compare]:
     return [term for term in compared if isinstance(term.value, str)]
 
 
+def required_address(expression: Filter) -> str | None:
+    """The folded e-mail address without which the filter cannot hold; None when there is none."""
+    if isinstance(expression, And):
+        return next((found for term in expression.terms if (found := required_address(term)) is not None), None)
+    if isinstance(expression, ValuePath):
+        terms = _required(expression.filter) if expression.path == _EMAILS else []
+    else:
+        terms = [expression] if isinstance(expression, Compare) and expression.path == _ADDRESS else []
+    return next((fold(term.value) for term in terms if term.op == "eq" and isinstance(term.value, str)), None)
+
+
 def is_selective(expression: Filter, resource_type: ResourceType) -> bool:
     """Whether an index leaves few resources to look at."""
     if isinstance(expression, And):
         return any(is_selective(term, resource_type) for term in expression.terms)
     if isinstance(expression, ValuePath):
-        return expression.path == AttrPath(None, "emails") and bool(_required(expression.filter))
+        return f"{expression.path}.value" in _SELECTIVE and bool(_required(expression.filter))
     if not isinstance(expression, Compare) or expression.op != "eq" or not isinstance(expression.value, str):
         return False
     column = column_of(expression.path, resource_type)
     if column is not None:
         return column.indexed
-    return str(expression.path) in {"emails.value", "members.value"}
+    return str(expression.path) in _SELECTIVE

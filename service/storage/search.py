@@ -17,12 +17,13 @@ from service.scim.member_refs import MemberRef
 from service.scim.rendering import GroupRef
 from service.scim.schema import USER, ResourceType
 from service.storage.database import Pool
-from service.storage.filters import FilterCompiler
+from service.storage.filters import FilterCompiler, required_address
 from service.storage.queries import load_queries
-from service.storage.resource_columns import TABLES
+from service.storage.resource_columns import HAS_ADDRESS, TABLES
 from service.storage.rows import decode_document, group_from_row, user_from_row
 from service.storage.sorting import sort_key
 from service.storage.sql_text import Parameters
+from service.storage.transaction import transaction
 
 SQL = load_queries("search")
 
@@ -73,9 +74,15 @@ async def one_user(
 async def few(pool: Pool, query: Query, most: int, timeout: float) -> list[User | Group]:
     """All that match a selective filter, at most `most`, in no order."""
     parameters = Parameters(query.directory_id)
+    table = _table(query)
+    address = required_address(query.filter) if query.filter is not None and query.resource_type is USER else None
+    if address is not None:
+        # A plan for directories in general would combine the index on addresses with all users of the one.
+        few_of_all = HAS_ADDRESS.format(key=parameters.add(address, "text"))
+        table = f"(SELECT u.* FROM {table} u WHERE {few_of_all} OFFSET 0)"  # noqa: S608
     where = _where(query, parameters)
     limit = parameters.add(most, "bigint")
-    statement = f"SELECT {_columns(query)} FROM {_table(query)} u WHERE {where} LIMIT {limit}"  # noqa: S608
+    statement = f"SELECT {_columns(query)} FROM {table} u WHERE {where} LIMIT {limit}"  # noqa: S608
     return _resources(await pool.fetch(statement, *parameters.values, timeout=timeout), query.resource_type)
 
 
@@ -83,7 +90,11 @@ async def page(pool: Pool, query: Query, timeout: float) -> tuple[int, list[User
     """How many match, and the page, in one round trip. Raises TimeoutError after `timeout` seconds."""
     parameters = Parameters(query.directory_id)
     build = _plain_page if query.filter is None and query.sort is None else _matched_page
-    rows = await pool.fetch(build(query, parameters), *parameters.values, timeout=timeout)
+    statement = build(query, parameters)
+    async with transaction(pool) as connection:
+        # A plan for directories in general is a bad one for the large ones, and planning costs little next to this.
+        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        rows = await connection.fetch(statement, *parameters.values, timeout=timeout)
     found = [row for row in rows if row["id"] is not None]
     return rows[0]["total"], _resources(found, query.resource_type)
 

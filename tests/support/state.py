@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from service.domain.change import GroupMember
 from service.domain.commands import Command
 from service.domain.decide import decide
 from service.domain.decision import Decision
@@ -77,6 +78,15 @@ class World:
             for item in self._users.values():
                 if item.external_id == external_id:
                     self.state.know_external(DIRECTORY, external_id, Ref(item.id, "User", item.user_name))
+        for _, email in needs.emails:
+            for item in self._users.values():
+                if item.active and email in item.email_keys:
+                    self.state.know_email(DIRECTORY, email, item.id)
+        for _, user_id in needs.user_groups:
+            for group_id, found in self._members.items():
+                if user_id in found:
+                    member = self._member(group_id, user_id, "")
+                    self.state.know_user_group(DIRECTORY, GroupMember(group_id, self._groups[group_id].name, member))
         for _, key in needs.group_keys:
             bearers = frozenset(item.id for item in self._groups.values() if item.key == key)
             self.state.know_group_key(DIRECTORY, key, bearers)

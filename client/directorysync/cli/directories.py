@@ -1,5 +1,6 @@
 """`dirsync directory`: connected sources of users and groups."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -27,9 +28,25 @@ from directorysync.client import Client
 from directorysync.paging import every
 from directorysync.v1 import directory_admin_pb2 as admin_pb2
 from directorysync.v1 import directory_sync_pb2 as sync_pb2
-from directorysync.v1.resources_pb2 import Directory, DirectoryState
+from directorysync.v1.resources_pb2 import Deactivation, Directory, DirectoryPolicy, DirectoryState
 
 app = typer.Typer(help="Connected sources of users and groups.", no_args_is_help=True)
+
+
+class DeactivationOption(StrEnum):
+    """Values of `--deactivation`."""
+
+    keep = "keep"
+    delete = "delete"
+
+
+class UniqueOption(StrEnum):
+    """Values of `--unique-group-names`."""
+
+    on = "on"
+    off = "off"
+    provider = "provider"
+
 
 DirectoryId = Annotated[str, typer.Argument(help="Directory id.")]
 HttpUrl = Annotated[
@@ -117,17 +134,55 @@ def update(
     disabled: Annotated[
         bool | None, typer.Option("--disable/--enable", help="Refuse its provider's writes, or take them again.")
     ] = None,
+    deactivation: Annotated[
+        DeactivationOption | None, typer.Option(help="What the application sees when a user is deactivated.")
+    ] = None,
+    announce: Annotated[
+        bool | None,
+        typer.Option("--announce-on-reactivation/--no-announce-on-reactivation", help="Announce memberships again."),
+    ] = None,
+    unique_group_names: Annotated[
+        UniqueOption | None, typer.Option(help="Refuse a second group of one name; provider: as it needs it.")
+    ] = None,
+    unique_emails: Annotated[
+        bool | None,
+        typer.Option("--unique-emails/--shared-emails", help="Refuse a second active user with one address."),
+    ] = None,
     output: DocumentOutput = Format.table,
 ) -> None:
-    """Change a directory's settings."""
-    if name is None and provider is None and disabled is None:
-        raise Failure("nothing to change: give --name, --provider, --disable or --enable", USAGE)
+    """Change a directory's settings and policy."""
+    policy = (deactivation, announce, unique_group_names, unique_emails)
+    if all(option is None for option in (name, provider, disabled, *policy)):
+        raise Failure("nothing to change: see `dirsync directory update --help` for what there is", USAGE)
 
     async def change(client: Client) -> Directory:
         request = admin_pb2.UpdateDirectoryRequest(id=directory_id, name=name, provider=provider, disabled=disabled)
+        if any(option is not None for option in policy):
+            found = await client.sync.GetDirectory(sync_pb2.GetDirectoryRequest(id=directory_id))
+            request.policy.CopyFrom(found.directory.policy)
+            _apply(request.policy, *policy)
         return (await client.admin.UpdateDirectory(request)).directory
 
     show_one(call(context, change), output)
+
+
+def _apply(
+    policy: DirectoryPolicy,
+    deactivation: DeactivationOption | None,
+    announce: bool | None,
+    unique_group_names: UniqueOption | None,
+    unique_emails: bool | None,
+) -> None:
+    if deactivation is not None:
+        policy.deactivation = Deactivation.Value(f"DEACTIVATION_{deactivation.name.upper()}")
+    if announce is not None:
+        policy.announce_on_reactivation = announce
+    if unique_group_names is UniqueOption.provider:
+        policy.ClearField("unique_group_names")
+    elif unique_group_names is not None:
+        policy.unique_group_names = unique_group_names is UniqueOption.on
+    if unique_emails is not None:
+        policy.unique_emails = unique_emails
 
 
 @app.command()

@@ -366,6 +366,7 @@ class UpdateDirectoryRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Directory id."""
     name: _builtins.str
@@ -374,6 +375,10 @@ class UpdateDirectoryRequest(_message.Message):
     """Unset: unchanged."""
     disabled: _builtins.bool
     """Unset: unchanged. True refuses writes, false allows them again."""
+    @_builtins.property
+    def policy(self) -> _resources_pb2.DirectoryPolicy:
+        """Unset: unchanged. Set: the whole new policy."""
+
     def __init__(
         self,
         *,
@@ -381,10 +386,11 @@ class UpdateDirectoryRequest(_message.Message):
         name: _builtins.str | None = ...,
         provider: _builtins.str | None = ...,
         disabled: _builtins.bool | None = ...,
+        policy: _resources_pb2.DirectoryPolicy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_name", b"_name", "_provider", b"_provider", "disabled", b"disabled", "name", b"name", "provider", b"provider"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_name", b"_name", "_provider", b"_provider", "disabled", b"disabled", "name", b"name", "policy", b"policy", "provider", b"provider"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_name", b"_name", "_provider", b"_provider", "disabled", b"disabled", "id", b"id", "name", b"name", "provider", b"provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_name", b"_name", "_provider", b"_provider", "disabled", b"disabled", "id", b"id", "name", b"name", "policy", b"policy", "provider", b"provider"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__disabled: _TypeAlias = _typing.Literal["disabled"]  # noqa: Y015
     _WhichOneofArgType__disabled: _TypeAlias = _typing.Literal["_disabled", b"_disabled"]  # noqa: Y015

@@ -142,7 +142,7 @@ class DirectoryAdminServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateDirectory(self, request, context):
-        """Changes name, provider or state.
+        """Changes name, provider, state or policy.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,7 +27,7 @@ class DirectoryAdminStub:
     CreateDirectory: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.CreateDirectoryRequest, _directory_admin_pb2.CreateDirectoryResponse]
     """Makes a directory and its first token."""
     UpdateDirectory: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.UpdateDirectoryRequest, _directory_admin_pb2.UpdateDirectoryResponse]
-    """Changes name, provider or state."""
+    """Changes name, provider, state or policy."""
     DeleteDirectory: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.DeleteDirectoryRequest, _directory_admin_pb2.DeleteDirectoryResponse]
     """Deletes a directory with its users, groups and tokens: one `dsync.deleted` event, none for each user."""
     CreateDirectoryToken: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.CreateDirectoryTokenRequest, _directory_admin_pb2.CreateDirectoryTokenResponse]
@@ -92,7 +92,7 @@ class DirectoryAdminServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_admin_pb2.UpdateDirectoryRequest,
         context: _aio.ServicerContext[_directory_admin_pb2.UpdateDirectoryRequest, _abc.Awaitable[_directory_admin_pb2.UpdateDirectoryResponse]],
     ) -> _abc.Awaitable[_directory_admin_pb2.UpdateDirectoryResponse]:
-        """Changes name, provider or state."""
+        """Changes name, provider, state or policy."""
 
     @_abc_1.abstractmethod
     def DeleteDirectory(

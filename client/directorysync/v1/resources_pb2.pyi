@@ -52,6 +52,34 @@ DIRECTORY_STATE_DELETED: DirectoryState.ValueType  # 4
 """Deleted. Only its events remain, until retention ends."""
 Global___DirectoryState: _TypeAlias = DirectoryState  # noqa: Y015
 
+class _Deactivation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeactivationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deactivation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEACTIVATION_UNSPECIFIED: _Deactivation.ValueType  # 0
+    """DEACTIVATION_KEEP."""
+    DEACTIVATION_KEEP: _Deactivation.ValueType  # 1
+    """`dsync.user.updated`, and the user stays as inactive."""
+    DEACTIVATION_DELETE: _Deactivation.ValueType  # 2
+    """`dsync.user.deleted`, and only the provider sees the user until it is active again; then `dsync.user.created` under
+    the same id, with its memberships.
+    """
+
+class Deactivation(_Deactivation, metaclass=_DeactivationEnumTypeWrapper):
+    """What the application is told when a provider deactivates a user."""
+
+DEACTIVATION_UNSPECIFIED: Deactivation.ValueType  # 0
+"""DEACTIVATION_KEEP."""
+DEACTIVATION_KEEP: Deactivation.ValueType  # 1
+"""`dsync.user.updated`, and the user stays as inactive."""
+DEACTIVATION_DELETE: Deactivation.ValueType  # 2
+"""`dsync.user.deleted`, and only the provider sees the user until it is active again; then `dsync.user.created` under
+the same id, with its memberships.
+"""
+Global___Deactivation: _TypeAlias = Deactivation  # noqa: Y015
+
 class _DirectoryUserState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -143,6 +171,42 @@ class Organization(_message.Message):
 Global___Organization: _TypeAlias = Organization  # noqa: Y015
 
 @_typing.final
+class DirectoryPolicy(_message.Message):
+    """What may differ from directory to directory. It holds for the writes that follow; nothing stored is changed by it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEACTIVATION_FIELD_NUMBER: _builtins.int
+    ANNOUNCE_ON_REACTIVATION_FIELD_NUMBER: _builtins.int
+    UNIQUE_GROUP_NAMES_FIELD_NUMBER: _builtins.int
+    UNIQUE_EMAILS_FIELD_NUMBER: _builtins.int
+    deactivation: Global___Deactivation.ValueType
+    """What a deactivation is."""
+    announce_on_reactivation: _builtins.bool
+    """With DEACTIVATION_KEEP: announce a user's memberships again when it becomes active."""
+    unique_group_names: _builtins.bool
+    """Refuse a second group of one displayName, in any case. Unset: as the provider needs it."""
+    unique_emails: _builtins.bool
+    """Refuse a second active user with one e-mail address."""
+    def __init__(
+        self,
+        *,
+        deactivation: Global___Deactivation.ValueType = ...,
+        announce_on_reactivation: _builtins.bool = ...,
+        unique_group_names: _builtins.bool | None = ...,
+        unique_emails: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_unique_group_names", b"_unique_group_names", "unique_group_names", b"unique_group_names"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_unique_group_names", b"_unique_group_names", "announce_on_reactivation", b"announce_on_reactivation", "deactivation", b"deactivation", "unique_emails", b"unique_emails", "unique_group_names", b"unique_group_names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__unique_group_names: _TypeAlias = _typing.Literal["unique_group_names"]  # noqa: Y015
+    _WhichOneofArgType__unique_group_names: _TypeAlias = _typing.Literal["_unique_group_names", b"_unique_group_names"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unique_group_names) -> _WhichOneofReturnType__unique_group_names | None: ...
+
+Global___DirectoryPolicy: _TypeAlias = DirectoryPolicy  # noqa: Y015
+
+@_typing.final
 class Directory(_message.Message):
     """One connected source of users and groups of one organization."""
 
@@ -159,6 +223,7 @@ class Directory(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     USER_COUNT_FIELD_NUMBER: _builtins.int
     GROUP_COUNT_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`directory_` and a ULID."""
     organization_id: _builtins.str
@@ -185,6 +250,10 @@ class Directory(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When its own settings last changed."""
 
+    @_builtins.property
+    def policy(self) -> Global___DirectoryPolicy:
+        """Its policy."""
+
     def __init__(
         self,
         *,
@@ -199,10 +268,11 @@ class Directory(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         user_count: _builtins.int = ...,
         group_count: _builtins.int = ...,
+        policy: Global___DirectoryPolicy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "policy", b"policy", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "group_count", b"group_count", "id", b"id", "name", b"name", "organization_id", b"organization_id", "provider", b"provider", "scim_key", b"scim_key", "sequence", b"sequence", "state", b"state", "update_time", b"update_time", "user_count", b"user_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "group_count", b"group_count", "id", b"id", "name", b"name", "organization_id", b"organization_id", "policy", b"policy", "provider", b"provider", "scim_key", b"scim_key", "sequence", b"sequence", "state", b"state", "update_time", b"update_time", "user_count", b"user_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

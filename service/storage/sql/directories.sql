@@ -14,7 +14,7 @@ SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.polic
 -- name: with_counts
 -- One directory with the number of its newest event and how many users and groups it has.
 SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at, h.seq,
-       (SELECT count(*) FROM directory_user u WHERE u.directory_id = d.id) AS users,
+       (SELECT count(*) FROM directory_user u WHERE u.directory_id = d.id AND NOT u.hidden) AS users,
        (SELECT count(*) FROM directory_group g WHERE g.directory_id = d.id) AS groups
   FROM directory d JOIN head h ON h.directory_id = d.id
  WHERE d.id = $1 AND d.state <> 'deleted'
@@ -47,7 +47,7 @@ SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.polic
 
 -- name: update
 -- New settings.
-UPDATE directory d SET name = $2, provider = $3, state = $4, updated_at = $5 WHERE d.id = $1
+UPDATE directory d SET name = $2, provider = $3, state = $4, updated_at = $5, policy = $6 WHERE d.id = $1
 
 -- name: link
 -- The first contact of its provider; no row when somebody was faster or the directory is not waiting for it.

@@ -2,19 +2,19 @@
 -- One user by id, wherever it is.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
   FROM directory_user u JOIN directory d ON d.id = u.directory_id AND d.state <> 'deleted'
- WHERE u.id = $1
+ WHERE NOT u.hidden AND u.id = $1
 
 -- name: user_in_directory
 -- One user by directory and id.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
   FROM directory_user u JOIN directory d ON d.id = u.directory_id AND d.state <> 'deleted'
- WHERE u.directory_id = $1 AND u.id = $2
+ WHERE NOT u.hidden AND u.directory_id = $1 AND u.id = $2
 
 -- name: users
 -- Many users by id, within the bounds ($2: directories, $3: organizations; NULL is no bound).
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
   FROM directory_user u JOIN directory d ON d.id = u.directory_id AND d.state <> 'deleted'
- WHERE u.id = ANY ($1::text[]) AND ($2::text[] IS NULL OR u.directory_id = ANY ($2))
+ WHERE NOT u.hidden AND u.id = ANY ($1::text[]) AND ($2::text[] IS NULL OR u.directory_id = ANY ($2))
    AND ($3::text[] IS NULL OR u.organization_id = ANY ($3))
 
 -- name: users_by_email
@@ -23,7 +23,7 @@ SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
   FROM (SELECT m.* FROM directory_user m WHERE m.email_keys @> ARRAY[$1::text] OFFSET 0) AS u
   JOIN directory d ON d.id = u.directory_id AND d.state <> 'deleted'
- WHERE ($2::text[] IS NULL OR u.directory_id = ANY ($2)) AND ($3::text[] IS NULL OR u.organization_id = ANY ($3))
+ WHERE NOT u.hidden AND ($2::text[] IS NULL OR u.directory_id = ANY ($2)) AND ($3::text[] IS NULL OR u.organization_id = ANY ($3))
  ORDER BY u.id LIMIT $4
 
 -- name: users_by_user_key
@@ -31,13 +31,13 @@ SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
   FROM unnest($2::text[]) AS n (directory_id)
   JOIN directory d ON d.id = n.directory_id AND d.state <> 'deleted'
-  JOIN directory_user u ON u.directory_id = n.directory_id AND u.user_key = $1
+  JOIN directory_user u ON u.directory_id = n.directory_id AND u.user_key = $1 AND NOT u.hidden
  ORDER BY u.id LIMIT $3
 
 -- name: users_by_user_key_anywhere
 -- Users with a userName in any directory.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
-  FROM directory d JOIN directory_user u ON u.directory_id = d.id AND u.user_key = $1
+  FROM directory d JOIN directory_user u ON u.directory_id = d.id AND u.user_key = $1 AND NOT u.hidden
  WHERE d.state <> 'deleted'
  ORDER BY u.id LIMIT $2
 
@@ -46,25 +46,25 @@ SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
   FROM unnest($2::text[]) AS n (directory_id)
   JOIN directory d ON d.id = n.directory_id AND d.state <> 'deleted'
-  JOIN directory_user u ON u.directory_id = n.directory_id AND u.external_id = $1
+  JOIN directory_user u ON u.directory_id = n.directory_id AND u.external_id = $1 AND NOT u.hidden
  ORDER BY u.id LIMIT $3
 
 -- name: users_by_external_id_anywhere
 -- Users with a provider's id in any directory.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
-  FROM directory d JOIN directory_user u ON u.directory_id = d.id AND u.external_id = $1
+  FROM directory d JOIN directory_user u ON u.directory_id = d.id AND u.external_id = $1 AND NOT u.hidden
  WHERE d.state <> 'deleted'
  ORDER BY u.id LIMIT $2
 
 -- name: user_page
 -- Users of a directory behind an id, in the order of arrival.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
-  FROM directory_user u WHERE u.directory_id = $1 AND u.id > $2 ORDER BY u.id LIMIT $3
+  FROM directory_user u WHERE u.directory_id = $1 AND u.id > $2 AND NOT u.hidden ORDER BY u.id LIMIT $3
 
 -- name: user_page_by_state
 -- As user_page, only active or only inactive ones.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
-  FROM directory_user u WHERE u.directory_id = $1 AND u.id > $2 AND u.active = $4 ORDER BY u.id LIMIT $3
+  FROM directory_user u WHERE u.directory_id = $1 AND u.id > $2 AND NOT u.hidden AND u.active = $4 ORDER BY u.id LIMIT $3
 
 -- name: group
 -- One group by id, wherever it is.
@@ -96,14 +96,16 @@ SELECT g.directory_id, g.organization_id, g.display_name AS name
 -- As place_of_group.
 SELECT u.directory_id, u.organization_id, u.user_name AS name
   FROM directory_user u JOIN directory d ON d.id = u.directory_id AND d.state <> 'deleted'
- WHERE u.id = $1
+ WHERE NOT u.hidden AND u.id = $1
 
 -- name: member_page
 -- Members of a group behind an id, with their names. Names are sought after the page is cut.
 SELECT m.group_id, $5::text AS group_name, m.member_id, m.member_type, m.created_at,
        coalesce(u.user_name, g.display_name) AS member_name
   FROM (SELECT p.directory_id, p.group_id, p.member_id, p.member_type, p.created_at FROM membership p
-         WHERE p.directory_id = $1 AND p.group_id = $2 AND p.member_id > $3 ORDER BY p.member_id LIMIT $4) AS m
+         WHERE p.directory_id = $1 AND p.group_id = $2 AND p.member_id > $3
+           AND NOT EXISTS (SELECT FROM directory_user h WHERE h.directory_id = $1 AND h.id = p.member_id AND h.hidden)
+         ORDER BY p.member_id LIMIT $4) AS m
   LEFT JOIN directory_user u ON u.directory_id = $1 AND u.id = m.member_id
   LEFT JOIN directory_group g ON g.directory_id = $1 AND g.id = m.member_id
  ORDER BY m.member_id

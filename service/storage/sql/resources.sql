@@ -11,13 +11,17 @@ SELECT g.directory_id, g.organization_id, g.id, g.document::text AS document, g.
 -- name: user_groups
 -- Groups that a user, or a group, is a direct member of.
 SELECT g.id, g.display_name
-  FROM membership m JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.group_id
+  FROM membership m, LATERAL (SELECT x.id, x.display_name FROM directory_group x
+                               WHERE x.directory_id = $1 AND x.id = m.group_id OFFSET 0) AS g
  WHERE m.directory_id = $1 AND m.member_id = $2 ORDER BY g.id
 
 -- name: members
--- Members of a group with their names.
+-- Members of a group with their names. Each name is probed for (OFFSET 0): a plan for directories in general would read
+-- all users of the one.
 SELECT m.member_id, m.member_type, coalesce(m.display, u.user_name, g.display_name) AS name
   FROM membership m
-  LEFT JOIN directory_user u ON u.directory_id = m.directory_id AND u.id = m.member_id
-  LEFT JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.member_id
+  LEFT JOIN LATERAL (SELECT x.user_name FROM directory_user x WHERE x.directory_id = $1 AND x.id = m.member_id
+                     OFFSET 0) AS u ON true
+  LEFT JOIN LATERAL (SELECT x.display_name FROM directory_group x WHERE x.directory_id = $1 AND x.id = m.member_id
+                     OFFSET 0) AS g ON true
  WHERE m.directory_id = $1 AND m.group_id = $2 ORDER BY m.member_id LIMIT $3

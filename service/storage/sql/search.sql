@@ -4,7 +4,8 @@
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at,
        CASE WHEN $3 THEN (
          SELECT json_agg(json_build_array(g.id, g.display_name) ORDER BY g.id)
-           FROM membership m JOIN directory_group g ON g.directory_id = $1 AND g.id = m.group_id
+           FROM membership m, LATERAL (SELECT x.id, x.display_name FROM directory_group x
+                                        WHERE x.directory_id = $1 AND x.id = m.group_id OFFSET 0) AS g
           WHERE m.directory_id = $1 AND m.member_id = u.id) END AS groups
   FROM directory_user u WHERE u.directory_id = $1 AND u.user_key = $2
 
@@ -13,22 +14,27 @@ SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at,
        CASE WHEN $3 THEN (
          SELECT json_agg(json_build_array(g.id, g.display_name) ORDER BY g.id)
-           FROM membership m JOIN directory_group g ON g.directory_id = $1 AND g.id = m.group_id
+           FROM membership m, LATERAL (SELECT x.id, x.display_name FROM directory_group x
+                                        WHERE x.directory_id = $1 AND x.id = m.group_id OFFSET 0) AS g
           WHERE m.directory_id = $1 AND m.member_id = u.id) END AS groups
   FROM directory_user u WHERE u.directory_id = $1 AND u.id = $2
 
 -- name: groups_of_users
 -- Groups of many users, at most $3 rows.
 SELECT m.member_id AS holder, g.id, g.display_name
-  FROM membership m JOIN directory_group g ON g.directory_id = $1 AND g.id = m.group_id
+  FROM membership m, LATERAL (SELECT x.id, x.display_name FROM directory_group x
+                               WHERE x.directory_id = $1 AND x.id = m.group_id OFFSET 0) AS g
  WHERE m.directory_id = $1 AND m.member_id = ANY ($2::text[])
  ORDER BY m.member_id, m.group_id LIMIT $3
 
 -- name: members_of_groups
--- Members of many groups with their names, at most $3 rows.
+-- Members of many groups with their names, at most $3 rows. Each name is probed for (OFFSET 0): a plan for directories in
+-- general would read all users of the one.
 SELECT m.group_id AS holder, m.member_id, m.member_type, coalesce(m.display, u.user_name, g.display_name) AS name
   FROM membership m
-  LEFT JOIN directory_user u ON u.directory_id = $1 AND u.id = m.member_id
-  LEFT JOIN directory_group g ON g.directory_id = $1 AND g.id = m.member_id
+  LEFT JOIN LATERAL (SELECT x.user_name FROM directory_user x WHERE x.directory_id = $1 AND x.id = m.member_id
+                     OFFSET 0) AS u ON true
+  LEFT JOIN LATERAL (SELECT x.display_name FROM directory_group x WHERE x.directory_id = $1 AND x.id = m.member_id
+                     OFFSET 0) AS g ON true
  WHERE m.directory_id = $1 AND m.group_id = ANY ($2::text[])
  ORDER BY m.group_id, m.member_id LIMIT $3

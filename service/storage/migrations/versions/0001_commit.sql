@@ -7,7 +7,8 @@
 -- reference that waits for someone of this key), email (an active user with this address), user_group (a group a user is
 -- in), member (one membership), all_member (each membership of a group, with
 -- the member's name and what the provider shows for it). Every later statement of a READ COMMITTED function sees what was committed before the locks were
--- given.
+-- given. OFFSET 0 keeps probes of an index what they are: these plans are made once for batches and directories of any
+-- size, and without it the planner reads whole directories, or the whole table, for the names of a few members.
 -- p: {directories: [id], user_ids | user_keys | group_ids | group_keys | refs | externals | pending | emails |
 --     user_groups | all_members: [[directory, key]], members: [[directory, group, member]]}
 CREATE FUNCTION load_batch_v1(p jsonb) RETURNS TABLE (
@@ -88,7 +89,8 @@ BEGIN
     RETURN QUERY
       SELECT 'email', u.directory_id, u.id, k->>1, NULL::text, u.version, NULL::text, u.created_at, u.updated_at, u.hidden
         FROM jsonb_array_elements(p->'emails') AS k
-        JOIN directory_user u ON u.email_keys @> ARRAY[k->>1] AND u.directory_id = k->>0 AND u.active;
+        CROSS JOIN LATERAL (SELECT x.* FROM directory_user x WHERE x.email_keys @> ARRAY[k->>1] OFFSET 0) AS u
+       WHERE u.directory_id = k->>0 AND u.active;
   END IF;
   IF p ? 'user_groups' THEN
     RETURN QUERY
@@ -111,9 +113,11 @@ BEGIN
              jsonb_build_array(coalesce(u.user_name, g.display_name), m.display)::text, m.created_at, NULL::timestamptz,
              coalesce(u.hidden, false)
         FROM jsonb_array_elements(p->'all_members') AS k
-        JOIN membership m ON m.directory_id = k->>0 AND m.group_id = k->>1
-        LEFT JOIN directory_user u ON u.directory_id = m.directory_id AND u.id = m.member_id
-        LEFT JOIN directory_group g ON g.directory_id = m.directory_id AND g.id = m.member_id;
+        CROSS JOIN LATERAL (SELECT x.* FROM membership x WHERE x.directory_id = k->>0 AND x.group_id = k->>1 OFFSET 0) AS m
+        LEFT JOIN LATERAL (SELECT x.user_name, x.hidden FROM directory_user x
+                            WHERE x.directory_id = m.directory_id AND x.id = m.member_id OFFSET 0) AS u ON true
+        LEFT JOIN LATERAL (SELECT x.display_name FROM directory_group x
+                            WHERE x.directory_id = m.directory_id AND x.id = m.member_id OFFSET 0) AS g ON true;
   END IF;
 END $$;
 

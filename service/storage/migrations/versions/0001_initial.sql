@@ -68,11 +68,11 @@ CREATE TABLE directory_user (
   external_id text COLLATE "C",
   email_keys text[] COLLATE "C" NOT NULL,      -- every address, case-folded; the primary one first
   active boolean NOT NULL,
-  hidden boolean NOT NULL,                     -- deleted as far as the application knows, kept for its provider
   version bigint NOT NULL,
   document jsonb NOT NULL,
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL,
+  hidden boolean NOT NULL DEFAULT false,       -- deleted as far as the application knows, kept for its provider
   PRIMARY KEY (directory_id, id),
   CONSTRAINT directory_user_user_key UNIQUE (directory_id, user_key)
 ) WITH (fillfactor = 85);

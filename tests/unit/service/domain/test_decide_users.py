@@ -5,15 +5,18 @@ from typing import Any
 import pytest
 
 from service.domain.change import ChangeType
-from service.domain.commands import CreateUser, DeleteUser, PatchUser, ReplaceUser
+from service.domain.commands import CreateUser, DeleteUser, PatchGroup, PatchUser, ReplaceUser
+from service.domain.decision import Decision
 from service.domain.directory import DirectoryState
 from service.domain.errors import DirectoryDisabledError, NotFoundError, VersionMismatchError
+from service.domain.policy import Deactivation, Policy
 from service.domain.user import User
 from service.scim.documents import decode
 from service.scim.errors import Mutability, Uniqueness
+from service.scim.members import split_members
 from service.scim.messages import parse_patch
-from service.scim.schema import USER
-from tests.support.state import World, user
+from service.scim.schema import GROUP, USER
+from tests.support.state import World, group, user
 
 
 def create(user_id: str, **body: Any) -> CreateUser:
@@ -22,6 +25,11 @@ def create(user_id: str, **body: Any) -> CreateUser:
 
 def patch(user_id: str, *operations: dict[str, Any], if_match: tuple[str, ...] = ()) -> PatchUser:
     return PatchUser(user_id, parse_patch({"Operations": list(operations)}), if_match)
+
+
+def add_member(group_id: str, member_id: str) -> PatchGroup:
+    operation = {"op": "add", "path": "members", "value": [{"value": member_id}]}
+    return PatchGroup(group_id, split_members(parse_patch({"Operations": [operation]}), GROUP))
 
 
 def test_create_announces_the_user_as_it_is_stored() -> None:
@@ -166,3 +174,67 @@ def test_an_address_too_long_to_be_looked_up_fails_nobody() -> None:
     assert isinstance(stored, User)
     assert stored.email_keys == ["ada@example.com"]
     assert [address["value"] for address in stored.profile["emails"]] == [one["value"] for one in addresses]
+
+
+DELETES = Policy(deactivation=Deactivation.DELETE)
+OFF = {"op": "Replace", "path": "active", "value": "False"}
+ON = {"op": "Replace", "path": "active", "value": "True"}
+
+
+def types(decision: Decision) -> list[str]:
+    return [change.type.value for change in decision.changes]
+
+
+def test_deactivation_as_deletion_shows_the_user_to_its_provider_only() -> None:
+    world = World([user("u1", "ada")], [group("g1", "Eng")], {"g1": ["u1"]}, policy=DELETES)
+    gone = world.decide(patch("u1", OFF))
+    assert types(gone) == ["dsync.user.deleted"]
+    assert gone.outcome.entity.hidden
+    quiet = world.decide(patch("u1", {"op": "add", "path": "title", "value": "x"}))
+    assert (types(quiet), quiet.outcome.changed) == ([], True)
+    back = world.decide(patch("u1", ON))
+    assert types(back) == ["dsync.user.created", "dsync.group.user_added"]
+    assert back.outcome.entity.id == "u1"
+
+
+def test_a_user_created_inactive_is_announced_when_it_becomes_active() -> None:
+    world = World(groups=[group("g1", "Eng")], policy=DELETES)
+    assert types(world.decide(create("u1", userName="ada", active=False))) == []
+    assert types(world.decide(patch("u1", ON))) == ["dsync.user.created"]
+
+
+def test_memberships_of_a_hidden_user_are_not_announced() -> None:
+    world = World([user("u1", "ada")], [group("g1", "Eng")], policy=DELETES)
+    world.decide(patch("u1", OFF))
+    added = world.decide(add_member("g1", "u1"))
+    assert (types(added), added.outcome.changed) == ([], True)
+    assert types(world.decide(patch("u1", ON))) == ["dsync.user.created", "dsync.group.user_added"]
+
+
+def test_deleting_a_hidden_user_announces_nothing_more() -> None:
+    world = World([user("u1", "ada")], policy=DELETES)
+    world.decide(patch("u1", OFF))
+    assert types(world.decide(DeleteUser("u1"))) == []
+
+
+def test_reactivation_announces_memberships_again_only_when_asked_to() -> None:
+    for policy, expected in (
+        (Policy(), ["dsync.user.updated"]),
+        (Policy(announce_on_reactivation=True), ["dsync.user.updated", "dsync.group.user_added"]),
+    ):
+        world = World([user("u1", "ada", active=False)], [group("g1", "Eng")], {"g1": ["u1"]}, policy=policy)
+        assert types(world.decide(patch("u1", ON))) == expected
+
+
+def test_two_active_users_may_share_an_address_unless_the_policy_says_no() -> None:
+    shared = {"emails": [{"value": "Team@x.org"}]}
+    assert World([user("u1", "ada", **shared)]).decide(create("u2", userName="bob", **shared)).outcome.changed
+    world = World([user("u1", "ada", **shared)], policy=Policy(unique_emails=True))
+    with pytest.raises(Uniqueness):
+        world.decide(create("u2", userName="bob", emails=[{"value": "team@X.org"}]))
+    inactive = world.decide(create("u3", userName="eve", active=False, **shared))
+    assert inactive.outcome.changed
+    with pytest.raises(Uniqueness):
+        world.decide(patch("u3", ON))
+    world.decide(patch("u1", OFF))
+    assert world.decide(patch("u3", ON)).outcome.changed
