@@ -173,7 +173,9 @@ async def fill(connection: Any) -> None:
     rows: list[tuple[str | None, ...]] = [(ref.value, "user_0", "User", None) for ref in GROUP_REFS]
     rows += [("group_0", ref.value, ref.type, ref.display if ref.display == "Shown As" else None) for ref in MEMBERS]
     await connection.executemany(
-        "INSERT INTO membership VALUES ($1, $2, $3, $4, now(), $5)", [(DIRECTORY, *row) for row in rows]
+        "INSERT INTO membership (directory_id, group_id, member_id, member_type, created_at, display)"
+        " VALUES ($1, $2, $3, $4, now(), $5)",
+        [(DIRECTORY, *row) for row in rows],
     )
 
 

@@ -125,7 +125,8 @@ class Stack:
         )
         await put_groups(self.pool, [group])
         await self.pool.executemany(
-            "INSERT INTO membership VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO membership (directory_id, group_id, member_id, member_type, created_at)"
+            " VALUES ($1, $2, $3, $4, $5)",
             [(group.directory_id, group.id, m.id, "User" if isinstance(m, User) else "Group", now) for m in members],
         )
         return group
@@ -137,7 +138,9 @@ def _json(document: Any) -> str:
 
 async def put_users(pool: Any, users: Sequence[User]) -> None:
     await pool.executemany(
-        "INSERT INTO directory_user VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO directory_user (directory_id, id, organization_id, user_name, user_key, external_id, email_keys,"
+        " active, version, document, created_at, updated_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         [
             (
                 u.directory_id, u.id, u.organization_id, u.user_name, u.key, u.external_id, u.email_keys, u.active,
@@ -150,7 +153,8 @@ async def put_users(pool: Any, users: Sequence[User]) -> None:
 
 async def put_groups(pool: Any, groups: Sequence[Group]) -> None:
     await pool.executemany(
-        "INSERT INTO directory_group VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO directory_group (directory_id, id, organization_id, display_name, name_key, external_id, idp_id,"
+        " version, document, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         [
             (
                 g.directory_id, g.id, g.organization_id, g.name, g.key, g.external_id, g.idp_id, g.version,

@@ -99,16 +99,17 @@ SELECT u.directory_id, u.organization_id, u.user_name AS name
  WHERE NOT u.hidden AND u.id = $1
 
 -- name: member_page
--- Members of a group behind an id, with their names. Names are sought after the page is cut.
+-- Members of a group behind an id, with their names. Each name is probed for (OFFSET 0): a plan for directories in general
+-- would read all users of the one.
 SELECT m.group_id, $5::text AS group_name, m.member_id, m.member_type, m.created_at,
        coalesce(u.user_name, g.display_name) AS member_name
-  FROM (SELECT p.directory_id, p.group_id, p.member_id, p.member_type, p.created_at FROM membership p
-         WHERE p.directory_id = $1 AND p.group_id = $2 AND p.member_id > $3
-           AND NOT EXISTS (SELECT FROM directory_user h WHERE h.directory_id = $1 AND h.id = p.member_id AND h.hidden)
-         ORDER BY p.member_id LIMIT $4) AS m
-  LEFT JOIN directory_user u ON u.directory_id = $1 AND u.id = m.member_id
-  LEFT JOIN directory_group g ON g.directory_id = $1 AND g.id = m.member_id
- ORDER BY m.member_id
+  FROM membership m
+  LEFT JOIN LATERAL (SELECT x.user_name, x.hidden FROM directory_user x
+                      WHERE x.directory_id = $1 AND x.id = m.member_id OFFSET 0) AS u ON true
+  LEFT JOIN LATERAL (SELECT x.display_name FROM directory_group x
+                      WHERE x.directory_id = $1 AND x.id = m.member_id OFFSET 0) AS g ON true
+ WHERE m.directory_id = $1 AND m.group_id = $2 AND m.member_id > $3 AND u.hidden IS NOT TRUE
+ ORDER BY m.member_id LIMIT $4
 
 -- name: user_groups_page
 -- Groups that a user is a direct member of, behind an id.
