@@ -122,7 +122,10 @@ def _member_delta(
     meant = by_id(operations, found)
     if current is None:
         current = view.members(group_id, named_values(meant))
-    added, removed = apply_members(as_refs(current.values()), meant)
+        added, removed = apply_members(as_refs(current.values()), meant)
+    else:
+        added, removed = apply_members(as_refs(current.values()), meant)
+        removed = tuple(sorted(removed))  # all members are loaded in no order, and the log shall not depend on luck
     writes = wait_for_unknown((view.directory_id, group_id), operations, found, now)
     begin = [
         Member(group_id, ref.id, ref.type, ref.name, now, member.display, ref.hidden)

@@ -83,6 +83,12 @@ def test_members_are_announced_in_the_order_in_which_they_were_named() -> None:
     assert told(decision) == [(REMOVED, one) for one in reversed(many)]
 
 
+def test_when_all_members_go_they_go_in_the_order_of_their_ids() -> None:
+    crowd = World([user(one, one) for one in "cab"], [group("g1", "Eng")], {"g1": list("cab")})
+    decision = crowd.decide(patch("g1", {"op": "remove", "path": "members"}))
+    assert told(decision) == [(REMOVED, "a"), (REMOVED, "b"), (REMOVED, "c")]
+
+
 def test_okta_removes_one_and_adds_another_in_one_request(world: World) -> None:
     decision = world.decide(
         patch(
