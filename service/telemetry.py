@@ -56,7 +56,9 @@ class Telemetry:
         self._seconds = Histogram(
             "directorysync_rpc_seconds", "Time of a call", ["method"], buckets=_LATENCY, registry=self.registry
         )
-        self._streams = Gauge("directorysync_streams", "Open streams", ["method"], registry=self.registry)
+        self._streams = Gauge(
+            "directorysync_streams", "Open streams", ["method"], registry=self.registry, multiprocess_mode="livesum"
+        )
         self._batch = Histogram(
             "directorysync_commit_commands",
             "Commands in one commit",
@@ -67,8 +69,18 @@ class Telemetry:
             "directorysync_commit_seconds", "Time of one commit", buckets=_LATENCY, registry=self.registry
         )
         self._retries = Counter("directorysync_commit_retries_total", "Commits run again", registry=self.registry)
-        self.queued = Gauge("directorysync_commit_queue", "Commands waiting for a commit", registry=self.registry)
-        self.feed_position = Gauge("directorysync_feed_position", "Newest position known here", registry=self.registry)
+        self.queued = Gauge(
+            "directorysync_commit_queue",
+            "Commands waiting for a commit",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.feed_position = Gauge(
+            "directorysync_feed_position",
+            "Newest position known here",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
         self.events = Counter("directorysync_events_total", "Events committed here", registry=self.registry)
         # Label look-ups cost more than the counting, so each is made once.
         self._by_method: dict[tuple[str, str], Any] = {}

@@ -81,6 +81,7 @@ class Committer:
             raise OverloadedError("too many writes are waiting; try again in a second")
         pending = Pending(directory_id, command, request_id, size, asyncio.get_running_loop().create_future())
         lane.queue.append(pending)
+        self._telemetry.queued.inc()
         lane.arrived.set()
         return await pending.answer
 
@@ -108,6 +109,7 @@ class Committer:
                 await self._settle(lane, taken)
                 for _ in taken:
                     lane.queue.popleft()
+                self._telemetry.queued.dec(len(taken))
         finally:
             if lane.connection is not None:
                 lane.connection.terminate()
