@@ -129,4 +129,5 @@ class Pages:
 
 
 def _size(batches: Iterable[Batch]) -> int:
-    return 200 + sum(200 + len(batch.body) for batch in batches)
+    # Each body is there a second time in the message made of it.
+    return 200 + sum(200 + 2 * len(batch.body) for batch in batches)

@@ -195,7 +195,7 @@ $$;
 -- Retention, second half: drops partitions that lie below a floor which every reader has had p_grace to see, with a
 -- day's slack. Every event in them has a position (feed_day). Returns how many were dropped.
 CREATE FUNCTION drop_expired_events_v1(p_grace interval) RETURNS integer LANGUAGE plpgsql VOLATILE
-SET lock_timeout = '1s' AS $$
+SET lock_timeout = '200ms' AS $$
 DECLARE
   state feed_state%ROWTYPE;
   part record;

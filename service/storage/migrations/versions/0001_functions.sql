@@ -3,7 +3,7 @@
 
 -- Day partitions of the log from yesterday to p_ahead days ahead, in UTC. A day whose rows already lie in the default
 -- partition stays there. One caller at a time; the others have nothing to do.
-CREATE FUNCTION ensure_event_partitions_v1(p_ahead integer) RETURNS integer LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+CREATE FUNCTION ensure_event_partitions_v1(p_ahead integer) RETURNS integer LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
 DECLARE
   today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
   d date;
