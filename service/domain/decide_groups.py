@@ -130,7 +130,7 @@ def _member_delta(
     begin = [
         Member(group_id, ref.id, ref.type, ref.name, now, member.display, ref.hidden)
         for member in added
-        if (ref := found.refs[member.value])
+        if (ref := found.refs[member.value]).id != group_id  # a group within itself would have no end
     ]
     return Delta(begin, [_named(view, current[member_id]) for member_id in removed], writes)
 

@@ -146,6 +146,11 @@ def test_a_group_in_a_group_is_announced_as_such(world: World) -> None:
     assert told(decision) == [(ChangeType.NESTED_GROUP_ADDED, "g1"), (ADDED, "u1")]
 
 
+def test_a_group_is_never_a_member_of_itself(world: World) -> None:
+    decision = world.decide(patch("g1", {"op": "add", "path": "members", "value": [{"value": "g1"}, {"value": "u3"}]}))
+    assert told(decision) == [(ADDED, "u3")]
+
+
 def test_a_user_deleted_earlier_in_the_batch_cannot_become_a_member(world: World) -> None:
     world.decide(DeleteUser("u3"))
     decision = world.decide(patch("g1", {"op": "add", "path": "members", "value": [{"value": "u3"}]}))
