@@ -24,7 +24,7 @@ from service.scim.schema import GROUP, USER, ResourceType
 from service.storage import resources
 from service.storage.database import Pool
 
-MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
+MAX_DOCUMENT_BYTES = 2_048_000  # as the gateway and other services of this kind have it: 2,000 KB
 MAX_ID = 256
 # A PATCH answers with a group's members up to this number, and with no document above it: what a membership costs must
 # not depend on the size of the group, and clients that insist on a document have small groups.

@@ -14,6 +14,9 @@ class Scope(StrEnum):
     WATCH = "watch"
     PROVISION = "provision"
 
+# An id that was asked for is repeated in the answer up to here; ours are shorter.
+_MAX_SHOWN = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -56,4 +59,5 @@ class Caller:
 
 def not_found(resource_type: str, resource_id: str) -> NotFoundError:
     """The one wording for a missing or unreachable resource."""
-    return NotFoundError(f"{resource_type} {resource_id!r} not found", resource_type=resource_type, id=resource_id)
+    shown = resource_id[:_MAX_SHOWN]
+    return NotFoundError(f"{resource_type} {shown!r} not found", resource_type=resource_type, id=shown)

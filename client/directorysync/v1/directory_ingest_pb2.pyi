@@ -174,7 +174,7 @@ class CreateResourceRequest(_message.Message):
     resource_type: Global___ResourceType.ValueType
     """What."""
     document_json: _builtins.str
-    """JSON as the client sent it; at most 2 MiB."""
+    """JSON as the client sent it; at most 2,048,000 bytes."""
     @_builtins.property
     def context(self) -> Global___IngestContext:
         """Where."""
@@ -306,7 +306,7 @@ class ReplaceResourceRequest(_message.Message):
     id: _builtins.str
     """Server id."""
     document_json: _builtins.str
-    """JSON as the client sent it; at most 2 MiB."""
+    """JSON as the client sent it; at most 2,048,000 bytes."""
     @_builtins.property
     def context(self) -> Global___IngestContext:
         """Where."""
@@ -386,7 +386,7 @@ class PatchResourceRequest(_message.Message):
     id: _builtins.str
     """Server id."""
     patch_json: _builtins.str
-    """A PatchOp message, JSON as the client sent it; at most 2 MiB."""
+    """A PatchOp message, JSON as the client sent it; at most 2,048,000 bytes."""
     @_builtins.property
     def context(self) -> Global___IngestContext:
         """Where."""
@@ -520,7 +520,7 @@ class BulkResourcesRequest(_message.Message):
     CONTEXT_FIELD_NUMBER: _builtins.int
     BULK_JSON_FIELD_NUMBER: _builtins.int
     bulk_json: _builtins.str
-    """A BulkRequest, JSON as the client sent it; at most 2 MiB and 1,000 operations."""
+    """A BulkRequest, JSON as the client sent it; at most 2,048,000 bytes and 1,000 operations."""
     @_builtins.property
     def context(self) -> Global___IngestContext:
         """Where."""

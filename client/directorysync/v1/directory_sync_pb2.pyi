@@ -775,7 +775,7 @@ class WatchEventsRequest(_message.Message):
     BOOKMARK_INTERVAL_FIELD_NUMBER: _builtins.int
     max_batch_size: _builtins.int
     """Most events in one message; 0: 100, at most 1,000. The events of one command are never parted, unless they alone
-    exceed 1,000.
+    exceed 1,000 or 3 MiB; see `continues`.
     """
     @_builtins.property
     def filter(self) -> _events_pb2.EventFilter:
