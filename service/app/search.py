@@ -1,7 +1,7 @@
 """SCIM queries (RFC 7644 sections 3.4.2 and 3.4.3): filter, sort, page, and what belongs to the resources found."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.app.ingest import Loaded
@@ -42,7 +42,7 @@ class SearchQuery:
     descending: bool
     start_index: int
     count: int
-    projections: Callable[[ResourceType], Projection]
+    projections: Mapping[ResourceType, Projection]
     base_url: str
 
 
@@ -68,7 +68,7 @@ class Search:
                 skip=max(0, skip - total),
                 limit=count - len(page),
             )
-            matching, found = await self._one_kind(query, asked.projections(kind))
+            matching, found = await self._one_kind(query, asked.projections[kind])
             total += matching
             page += [(kind, loaded) for loaded in found]
         return Found(total, page)

@@ -49,7 +49,7 @@ class SearchHandlers:
         directory = await self._scope.admit(request.context, call)
         asked = _query(request)
         found = await self._search.search(directory, asked)
-        resources = [rendered(loaded, kind, asked.projections(kind), asked.base_url) for kind, loaded in found.page]
+        resources = [rendered(loaded, kind, asked.projections[kind], asked.base_url) for kind, loaded in found.page]
         response = discovery.list_response(resources, found.total, asked.start_index, len(resources))
         return pb.SearchResourcesResponse(list_json=_encode(response).decode())
 
@@ -73,7 +73,7 @@ def _query(request: pb.SearchResourcesRequest) -> SearchQuery:
         descending=request.sort_descending,
         start_index=max(1, request.start_index),
         count=min(max(0, count), MAX_COUNT),
-        projections=lambda kind: projection_of(request.projection, kind),
+        projections={kind: projection_of(request.projection, kind) for kind in kinds},
         base_url=_base_url(request.context),
     )
 
