@@ -23,7 +23,7 @@ class Parameters:
 
 def folded(text: str) -> str:
     """As service.scim.keys.fold: NFKC, case folding, NFKC. Its order is that of code points."""
-    return f'normalize(casefold(normalize({text}, NFKC) COLLATE "pg_unicode_fast"), NFKC) COLLATE "C"'
+    return f'fold_v1({text}) COLLATE "C"'
 
 
 def exact(text: str) -> str:

@@ -47,6 +47,7 @@ class Server:
         """A database with the newest schema, to be cloned."""
         from service.bootstrap import migrate  # noqa: PLC0415 - tests that need no database do without the service
 
+        await self.execute(f'DROP DATABASE IF EXISTS "{TEMPLATE}"')
         await self.execute(f'CREATE DATABASE "{TEMPLATE}" TEMPLATE template0')
         await migrate(self.url(TEMPLATE))
 
@@ -62,8 +63,13 @@ class Server:
 @contextmanager
 def running(*, durable: bool = False) -> Iterator[Server]:
     """A server for as long as the block lasts. Without `durable` it forgets everything when the machine fails, and is
-    fast. A container where Docker answers and has the image; the embedded one elsewhere.
+    fast. A container where Docker answers and has the image; the embedded one elsewhere. DIRSYNC_TEST_POSTGRES names
+    another server by its URL, to try another release of PostgreSQL, or is `embedded`.
     """
+    given = os.environ.get("DIRSYNC_TEST_POSTGRES", "")
+    if not durable and given.startswith("postgres"):
+        yield Server(given)
+        return
     if not durable and _docker_has_image():
         with _container() as server:
             yield server

@@ -27,3 +27,22 @@ BEGIN
 END $$;
 
 SELECT ensure_event_partitions_v1(7);
+
+-- A text without its differences of case and composition, as the service folds names: NFKC, case folding, NFKC.
+-- PostgreSQL folds from release 18 on. Before that, lower-casing by ICU (else by the database's locale) and the two
+-- letters in which it differs most often stand in for it; stored keys are folded by the service and never differ.
+DO $do$
+DECLARE
+  folding text := 'casefold(normalize(t, NFKC) COLLATE "pg_unicode_fast")';
+BEGIN
+  IF current_setting('server_version_num')::integer < 180000 THEN
+    folding := 'lower(normalize(t, NFKC)';
+    IF EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu') THEN
+      folding := folding || ' COLLATE "und-x-icu"';
+    END IF;
+    folding := 'replace(replace(' || folding || '), ''ß'', ''ss''), ''ς'', ''σ'')';
+  END IF;
+  EXECUTE format(
+    'CREATE FUNCTION fold_v1(t text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN normalize(%s, NFKC)', folding
+  );
+END $do$;
