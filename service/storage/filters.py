@@ -78,7 +78,7 @@ class FilterCompiler:
 
     def _present(self, path: AttrPath) -> str:
         column = self._column(path)
-        if column is not None:
+        if column is not None and column.whole:
             return f"{column.expression} <> ''" if column.kind != "time" else "true"
         if path.urn is None and path.name == "meta" and path.sub is None:
             return "true"

@@ -11,11 +11,15 @@ TABLES: Mapping[str, str] = {USER.name: "directory_user", GROUP.name: "directory
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An attribute kept in columns. `kind`: `key` (folded by the service), `exact` text, or `time`."""
+    """An attribute kept in columns. `kind`: `key` (folded by the service), `exact` text, or `time`.
+
+    `whole` is false for a column that is NULL when the document holds something that is no text.
+    """
 
     expression: str
     kind: str
     indexed: bool = False
+    whole: bool = True
 
 
 # The provider is shown milliseconds, so that is what it can compare with.
@@ -24,7 +28,7 @@ _META: Mapping[str, Column] = {
     "meta.lastModified": Column("date_trunc('milliseconds', u.updated_at)", "time"),
     "meta.version": Column("""('W/"' || u.version || '"')""", "exact"),
     "id": Column("u.id", "exact", indexed=True),
-    "externalId": Column("u.external_id", "exact", indexed=True),
+    "externalId": Column("u.external_id", "exact", indexed=True, whole=False),
 }
 _COLUMNS: Mapping[str, Mapping[str, Column]] = {
     USER.name: {

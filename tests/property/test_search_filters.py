@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from service.domain.decision import etag
@@ -249,6 +249,7 @@ def test_users_selected_are_the_users_that_match(
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(bodies, min_size=1, max_size=5), group_filters)
+@example([{"displayName": "g", "externalId": [False]}], Compare(attribute("externalId"), "eq", None))
 def test_groups_selected_are_the_groups_that_match(
     database: Database, made: list[dict[str, Any]], expression: Filter
 ) -> None:
