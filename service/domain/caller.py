@@ -14,6 +14,7 @@ class Scope(StrEnum):
     WATCH = "watch"
     PROVISION = "provision"
 
+
 # An id that was asked for is repeated in the answer up to here; ours are shorter.
 _MAX_SHOWN = 100
 

@@ -101,6 +101,8 @@ def _update(
     if updated.key != user.key or view.head.policy.unique_emails:
         _check_unique(view, updated)
     decision = _written(updated, _announcement(view, user, updated), diagnostics)
+    if updated.key != user.key:
+        decision.writes.renamed.add((user.directory_id, user.id))
     if updated.key == user.key and updated.external_id == user.external_id:
         return decision
     begun = arrive(view, updated, decision.writes, now)

@@ -25,6 +25,7 @@ class Writes:
     users: dict[Key, User] = field(default_factory=dict)
     groups: dict[Key, Group] = field(default_factory=dict)
     members: dict[MemberKey, Member | None] = field(default_factory=dict)
+    renamed: set[Key] = field(default_factory=set)
     gone_users: set[Key] = field(default_factory=set)
     gone_groups: set[Key] = field(default_factory=set)
     awaited: dict[MemberKey, Awaited | None] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Writes:
         self.users.update(later.users)
         self.groups.update(later.groups)
         self.members.update(later.members)
+        self.renamed |= later.renamed
         for directory_id, group_id in later.unawaited_groups:
             self.await_nobody(directory_id, group_id)
         self.awaited.update(later.awaited)

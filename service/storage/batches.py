@@ -133,6 +133,7 @@ async def write(
         "groups": [_group_row(group) for group in writes.groups.values()],
         "added": [_member_row(key, member) for key, member in writes.members.items() if member is not None],
         "removed": [key for key, member in writes.members.items() if member is None],
+        "renamed": list(writes.renamed),
         "gone_users": list(writes.gone_users),
         "gone_groups": list(writes.gone_groups),
         "awaited": [_awaited_row(key, item) for key, item in writes.awaited.items() if item is not None],

@@ -143,7 +143,7 @@ $$;
 
 -- Writes everything a batch decided: rows first, removals last, then the events. Each part is one statement.
 -- p: {users, groups, added, awaited: rows as in the tables; removed, unawaited: [[directory, group, member or value]];
---     gone_users, gone_groups, unawaited_groups: [[directory, id]]; heads, events: as append_events_v1 takes them}
+--     renamed, gone_users, gone_groups, unawaited_groups: [[directory, id]]; heads, events: as append_events_v1 takes them}
 CREATE FUNCTION write_batch_v1(p jsonb, p_payloads bytea[], p_at timestamptz) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   -- Users that go do so before the rows of others come, so that a name set free in this batch can be taken in it.
@@ -151,11 +151,12 @@ BEGIN
     DELETE FROM directory_user u USING jsonb_array_elements(p->'gone_users') AS k
      WHERE u.directory_id = k->>0 AND u.id = k->>1;
   END IF;
-  IF p ? 'users' THEN
+  IF p ? 'renamed' THEN
     -- Nor may a row keep a userName that another row of this batch takes over: names are freed first.
-    UPDATE directory_user u SET user_key = E'\x01' || u.id
-      FROM jsonb_to_recordset(p->'users') AS k (directory_id text, id text, user_key text)
-     WHERE u.directory_id = k.directory_id AND u.id = k.id AND u.user_key <> k.user_key;
+    UPDATE directory_user u SET user_key = E'\x01' || u.id FROM jsonb_array_elements(p->'renamed') AS k
+     WHERE u.directory_id = k->>0 AND u.id = k->>1;
+  END IF;
+  IF p ? 'users' THEN
     INSERT INTO directory_user SELECT * FROM jsonb_populate_recordset(NULL::directory_user, p->'users')
       ON CONFLICT (directory_id, id) DO UPDATE
          SET user_name = excluded.user_name, user_key = excluded.user_key, external_id = excluded.external_id,
