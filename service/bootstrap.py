@@ -37,6 +37,7 @@ from service.rpc.ingest_scope import IngestScope
 from service.rpc.local import LocalChannel
 from service.rpc.search import SearchHandlers
 from service.rpc.server import GrpcServer
+from service.rpc.versions import spoken
 from service.storage.database import BROKEN, Pool, connect, open_pool
 from service.storage.migrate import check_schema
 from service.storage.migrate import migrate as migrate_schema
@@ -141,8 +142,9 @@ class _Parts:
         bulk = BulkHandlers(Bulk(one), scope)
         search = SearchHandlers(Search(pool), scope)
         admin = AdminHandlers(organizations, self.directories, tokens, keys)
-        handlers = (lookups, ingest, bulk, search, EventHandlers(self.feed), admin)
-        return [method for handler in handlers for method in handler.methods()]
+        handlers = (lookups, EventHandlers(self.feed), admin)
+        written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
+        return [*written, *(method for handler in handlers for method in handler.methods())]
 
     async def run(self) -> None:
         """What runs beside the calls, until cancelled. Each part mends its connections itself; none may end."""

@@ -24,57 +24,59 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'directorysync/v1/directory_ingest.proto\x12\x10\x64irectorysync.v1\"4\n\rIngestContext\x12\x11\n\tdirectory\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x02 \x01(\t\"=\n\nProjection\x12\x12\n\nattributes\x18\x01 \x03(\t\x12\x1b\n\x13\x65xcluded_attributes\x18\x02 \x03(\t\"U\n\x10ResourceDocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rdocument_json\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\"\xc9\x01\n\x15\x43reateResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\x15\n\rdocument_json\x18\x03 \x01(\t\x12\x30\n\nprojection\x18\x04 \x01(\x0b\x32\x1c.directorysync.v1.Projection\"^\n\x16\x43reateResourceResponse\x12\x34\n\x08resource\x18\x01 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\xbb\x01\n\x12GetResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\n\n\x02id\x18\x03 \x01(\t\x12\x30\n\nprojection\x18\x04 \x01(\x0b\x32\x1c.directorysync.v1.Projection\"K\n\x13GetResourceResponse\x12\x34\n\x08resource\x18\x01 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\"\xe8\x01\n\x16ReplaceResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\n\n\x02id\x18\x03 \x01(\t\x12\x15\n\rdocument_json\x18\x04 \x01(\t\x12\x10\n\x08if_match\x18\x05 \x03(\t\x12\x30\n\nprojection\x18\x06 \x01(\x0b\x32\x1c.directorysync.v1.Projection\"p\n\x17ReplaceResourceResponse\x12\x34\n\x08resource\x18\x01 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"\xe3\x01\n\x14PatchResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\n\n\x02id\x18\x03 \x01(\t\x12\x12\n\npatch_json\x18\x04 \x01(\t\x12\x10\n\x08if_match\x18\x05 \x03(\t\x12\x30\n\nprojection\x18\x06 \x01(\x0b\x32\x1c.directorysync.v1.Projection\"n\n\x15PatchResourceResponse\x12\x34\n\x08resource\x18\x01 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"\x9e\x01\n\x15\x44\x65leteResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\n\n\x02id\x18\x03 \x01(\t\x12\x10\n\x08if_match\x18\x04 \x03(\t\"(\n\x16\x44\x65leteResourceResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\"[\n\x14\x42ulkResourcesRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x11\n\tbulk_json\x18\x02 \x01(\t\"\x90\x01\n\nBulkResult\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07\x62ulk_id\x18\x02 \x01(\t\x12\x34\n\x08resource\x18\x03 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\x12\x14\n\x0c\x65rror_reason\x18\x04 \x01(\t\x12\x15\n\rerror_message\x18\x05 \x01(\t\"F\n\x15\x42ulkResourcesResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.directorysync.v1.BulkResult\"\xb5\x02\n\x16SearchResourcesRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x0f\n\x07sort_by\x18\x04 \x01(\t\x12\x17\n\x0fsort_descending\x18\x05 \x01(\x08\x12\x18\n\x0bstart_index\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05\x63ount\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12\x30\n\nprojection\x18\x08 \x01(\x0b\x32\x1c.directorysync.v1.ProjectionB\x0e\n\x0c_start_indexB\x08\n\x06_count\",\n\x17SearchResourcesResponse\x12\x11\n\tlist_json\x18\x01 \x01(\t\"\x8a\x01\n\x13GetDiscoveryRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\x08\x64ocument\x18\x02 \x01(\x0e\x32#.directorysync.v1.DiscoveryDocument\x12\n\n\x02id\x18\x03 \x01(\t\"-\n\x14GetDiscoveryResponse\x12\x15\n\rdocument_json\x18\x01 \x01(\t*^\n\x0cResourceType\x12\x1d\n\x19RESOURCE_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12RESOURCE_TYPE_USER\x10\x01\x12\x17\n\x13RESOURCE_TYPE_GROUP\x10\x02*\xae\x01\n\x11\x44iscoveryDocument\x12\"\n\x1e\x44ISCOVERY_DOCUMENT_UNSPECIFIED\x10\x00\x12.\n*DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG\x10\x01\x12%\n!DISCOVERY_DOCUMENT_RESOURCE_TYPES\x10\x02\x12\x1e\n\x1a\x44ISCOVERY_DOCUMENT_SCHEMAS\x10\x03\x32\xaa\x06\n\x0f\x44irectoryIngest\x12\x63\n\x0e\x43reateResource\x12\'.directorysync.v1.CreateResourceRequest\x1a(.directorysync.v1.CreateResourceResponse\x12Z\n\x0bGetResource\x12$.directorysync.v1.GetResourceRequest\x1a%.directorysync.v1.GetResourceResponse\x12\x66\n\x0fReplaceResource\x12(.directorysync.v1.ReplaceResourceRequest\x1a).directorysync.v1.ReplaceResourceResponse\x12`\n\rPatchResource\x12&.directorysync.v1.PatchResourceRequest\x1a\'.directorysync.v1.PatchResourceResponse\x12\x63\n\x0e\x44\x65leteResource\x12\'.directorysync.v1.DeleteResourceRequest\x1a(.directorysync.v1.DeleteResourceResponse\x12`\n\rBulkResources\x12&.directorysync.v1.BulkResourcesRequest\x1a\'.directorysync.v1.BulkResourcesResponse\x12\x66\n\x0fSearchResources\x12(.directorysync.v1.SearchResourcesRequest\x1a).directorysync.v1.SearchResourcesResponse\x12]\n\x0cGetDiscovery\x12%.directorysync.v1.GetDiscoveryRequest\x1a&.directorysync.v1.GetDiscoveryResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'directorysync/v1/directory_ingest.proto\x12\x10\x64irectorysync.v1\"i\n\rIngestContext\x12\x11\n\tdirectory\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x02 \x01(\t\x12\x33\n\x0cscim_version\x18\x03 \x01(\x0e\x32\x1d.directorysync.v1.ScimVersion\"=\n\nProjection\x12\x12\n\nattributes\x18\x01 \x03(\t\x12\x1b\n\x13\x65xcluded_attributes\x18\x02 \x03(\t\"U\n\x10ResourceDocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rdocument_json\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\"\xc9\x01\n\x15\x43reateResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\x15\n\rdocument_json\x18\x03 \x01(\t\x12\x30\n\nprojection\x18\x04 \x01(\x0b\x32\x1c.directorysync.v1.Projection\"^\n\x16\x43reateResourceResponse\x12\x34\n\x08resource\x18\x01 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\xbb\x01\n\x12GetResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\n\n\x02id\x18\x03 \x01(\t\x12\x30\n\nprojection\x18\x04 \x01(\x0b\x32\x1c.directorysync.v1.Projection\"K\n\x13GetResourceResponse\x12\x34\n\x08resource\x18\x01 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\"\xe8\x01\n\x16ReplaceResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\n\n\x02id\x18\x03 \x01(\t\x12\x15\n\rdocument_json\x18\x04 \x01(\t\x12\x10\n\x08if_match\x18\x05 \x03(\t\x12\x30\n\nprojection\x18\x06 \x01(\x0b\x32\x1c.directorysync.v1.Projection\"p\n\x17ReplaceResourceResponse\x12\x34\n\x08resource\x18\x01 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"\xe3\x01\n\x14PatchResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\n\n\x02id\x18\x03 \x01(\t\x12\x12\n\npatch_json\x18\x04 \x01(\t\x12\x10\n\x08if_match\x18\x05 \x03(\t\x12\x30\n\nprojection\x18\x06 \x01(\x0b\x32\x1c.directorysync.v1.Projection\"n\n\x15PatchResourceResponse\x12\x34\n\x08resource\x18\x01 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"\x9e\x01\n\x15\x44\x65leteResourceRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\n\n\x02id\x18\x03 \x01(\t\x12\x10\n\x08if_match\x18\x04 \x03(\t\"(\n\x16\x44\x65leteResourceResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\"[\n\x14\x42ulkResourcesRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x11\n\tbulk_json\x18\x02 \x01(\t\"\x90\x01\n\nBulkResult\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07\x62ulk_id\x18\x02 \x01(\t\x12\x34\n\x08resource\x18\x03 \x01(\x0b\x32\".directorysync.v1.ResourceDocument\x12\x14\n\x0c\x65rror_reason\x18\x04 \x01(\t\x12\x15\n\rerror_message\x18\x05 \x01(\t\"F\n\x15\x42ulkResourcesResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.directorysync.v1.BulkResult\"\xb5\x02\n\x16SearchResourcesRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\rresource_type\x18\x02 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x0f\n\x07sort_by\x18\x04 \x01(\t\x12\x17\n\x0fsort_descending\x18\x05 \x01(\x08\x12\x18\n\x0bstart_index\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05\x63ount\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12\x30\n\nprojection\x18\x08 \x01(\x0b\x32\x1c.directorysync.v1.ProjectionB\x0e\n\x0c_start_indexB\x08\n\x06_count\",\n\x17SearchResourcesResponse\x12\x11\n\tlist_json\x18\x01 \x01(\t\"\x8a\x01\n\x13GetDiscoveryRequest\x12\x30\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1f.directorysync.v1.IngestContext\x12\x35\n\x08\x64ocument\x18\x02 \x01(\x0e\x32#.directorysync.v1.DiscoveryDocument\x12\n\n\x02id\x18\x03 \x01(\t\"-\n\x14GetDiscoveryResponse\x12\x15\n\rdocument_json\x18\x01 \x01(\t*^\n\x0cResourceType\x12\x1d\n\x19RESOURCE_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12RESOURCE_TYPE_USER\x10\x01\x12\x17\n\x13RESOURCE_TYPE_GROUP\x10\x02*W\n\x0bScimVersion\x12\x1c\n\x18SCIM_VERSION_UNSPECIFIED\x10\x00\x12\x14\n\x10SCIM_VERSION_2_0\x10\x01\x12\x14\n\x10SCIM_VERSION_1_1\x10\x02*\xae\x01\n\x11\x44iscoveryDocument\x12\"\n\x1e\x44ISCOVERY_DOCUMENT_UNSPECIFIED\x10\x00\x12.\n*DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG\x10\x01\x12%\n!DISCOVERY_DOCUMENT_RESOURCE_TYPES\x10\x02\x12\x1e\n\x1a\x44ISCOVERY_DOCUMENT_SCHEMAS\x10\x03\x32\xaa\x06\n\x0f\x44irectoryIngest\x12\x63\n\x0e\x43reateResource\x12\'.directorysync.v1.CreateResourceRequest\x1a(.directorysync.v1.CreateResourceResponse\x12Z\n\x0bGetResource\x12$.directorysync.v1.GetResourceRequest\x1a%.directorysync.v1.GetResourceResponse\x12\x66\n\x0fReplaceResource\x12(.directorysync.v1.ReplaceResourceRequest\x1a).directorysync.v1.ReplaceResourceResponse\x12`\n\rPatchResource\x12&.directorysync.v1.PatchResourceRequest\x1a\'.directorysync.v1.PatchResourceResponse\x12\x63\n\x0e\x44\x65leteResource\x12\'.directorysync.v1.DeleteResourceRequest\x1a(.directorysync.v1.DeleteResourceResponse\x12`\n\rBulkResources\x12&.directorysync.v1.BulkResourcesRequest\x1a\'.directorysync.v1.BulkResourcesResponse\x12\x66\n\x0fSearchResources\x12(.directorysync.v1.SearchResourcesRequest\x1a).directorysync.v1.SearchResourcesResponse\x12]\n\x0cGetDiscovery\x12%.directorysync.v1.GetDiscoveryRequest\x1a&.directorysync.v1.GetDiscoveryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'directorysync.v1.directory_ingest_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESOURCETYPE']._serialized_start=2584
-  _globals['_RESOURCETYPE']._serialized_end=2678
-  _globals['_DISCOVERYDOCUMENT']._serialized_start=2681
-  _globals['_DISCOVERYDOCUMENT']._serialized_end=2855
+  _globals['_RESOURCETYPE']._serialized_start=2637
+  _globals['_RESOURCETYPE']._serialized_end=2731
+  _globals['_SCIMVERSION']._serialized_start=2733
+  _globals['_SCIMVERSION']._serialized_end=2820
+  _globals['_DISCOVERYDOCUMENT']._serialized_start=2823
+  _globals['_DISCOVERYDOCUMENT']._serialized_end=2997
   _globals['_INGESTCONTEXT']._serialized_start=61
-  _globals['_INGESTCONTEXT']._serialized_end=113
-  _globals['_PROJECTION']._serialized_start=115
-  _globals['_PROJECTION']._serialized_end=176
-  _globals['_RESOURCEDOCUMENT']._serialized_start=178
-  _globals['_RESOURCEDOCUMENT']._serialized_end=263
-  _globals['_CREATERESOURCEREQUEST']._serialized_start=266
-  _globals['_CREATERESOURCEREQUEST']._serialized_end=467
-  _globals['_CREATERESOURCERESPONSE']._serialized_start=469
-  _globals['_CREATERESOURCERESPONSE']._serialized_end=563
-  _globals['_GETRESOURCEREQUEST']._serialized_start=566
-  _globals['_GETRESOURCEREQUEST']._serialized_end=753
-  _globals['_GETRESOURCERESPONSE']._serialized_start=755
-  _globals['_GETRESOURCERESPONSE']._serialized_end=830
-  _globals['_REPLACERESOURCEREQUEST']._serialized_start=833
-  _globals['_REPLACERESOURCEREQUEST']._serialized_end=1065
-  _globals['_REPLACERESOURCERESPONSE']._serialized_start=1067
-  _globals['_REPLACERESOURCERESPONSE']._serialized_end=1179
-  _globals['_PATCHRESOURCEREQUEST']._serialized_start=1182
-  _globals['_PATCHRESOURCEREQUEST']._serialized_end=1409
-  _globals['_PATCHRESOURCERESPONSE']._serialized_start=1411
-  _globals['_PATCHRESOURCERESPONSE']._serialized_end=1521
-  _globals['_DELETERESOURCEREQUEST']._serialized_start=1524
-  _globals['_DELETERESOURCEREQUEST']._serialized_end=1682
-  _globals['_DELETERESOURCERESPONSE']._serialized_start=1684
-  _globals['_DELETERESOURCERESPONSE']._serialized_end=1724
-  _globals['_BULKRESOURCESREQUEST']._serialized_start=1726
-  _globals['_BULKRESOURCESREQUEST']._serialized_end=1817
-  _globals['_BULKRESULT']._serialized_start=1820
-  _globals['_BULKRESULT']._serialized_end=1964
-  _globals['_BULKRESOURCESRESPONSE']._serialized_start=1966
-  _globals['_BULKRESOURCESRESPONSE']._serialized_end=2036
-  _globals['_SEARCHRESOURCESREQUEST']._serialized_start=2039
-  _globals['_SEARCHRESOURCESREQUEST']._serialized_end=2348
-  _globals['_SEARCHRESOURCESRESPONSE']._serialized_start=2350
-  _globals['_SEARCHRESOURCESRESPONSE']._serialized_end=2394
-  _globals['_GETDISCOVERYREQUEST']._serialized_start=2397
-  _globals['_GETDISCOVERYREQUEST']._serialized_end=2535
-  _globals['_GETDISCOVERYRESPONSE']._serialized_start=2537
-  _globals['_GETDISCOVERYRESPONSE']._serialized_end=2582
-  _globals['_DIRECTORYINGEST']._serialized_start=2858
-  _globals['_DIRECTORYINGEST']._serialized_end=3668
+  _globals['_INGESTCONTEXT']._serialized_end=166
+  _globals['_PROJECTION']._serialized_start=168
+  _globals['_PROJECTION']._serialized_end=229
+  _globals['_RESOURCEDOCUMENT']._serialized_start=231
+  _globals['_RESOURCEDOCUMENT']._serialized_end=316
+  _globals['_CREATERESOURCEREQUEST']._serialized_start=319
+  _globals['_CREATERESOURCEREQUEST']._serialized_end=520
+  _globals['_CREATERESOURCERESPONSE']._serialized_start=522
+  _globals['_CREATERESOURCERESPONSE']._serialized_end=616
+  _globals['_GETRESOURCEREQUEST']._serialized_start=619
+  _globals['_GETRESOURCEREQUEST']._serialized_end=806
+  _globals['_GETRESOURCERESPONSE']._serialized_start=808
+  _globals['_GETRESOURCERESPONSE']._serialized_end=883
+  _globals['_REPLACERESOURCEREQUEST']._serialized_start=886
+  _globals['_REPLACERESOURCEREQUEST']._serialized_end=1118
+  _globals['_REPLACERESOURCERESPONSE']._serialized_start=1120
+  _globals['_REPLACERESOURCERESPONSE']._serialized_end=1232
+  _globals['_PATCHRESOURCEREQUEST']._serialized_start=1235
+  _globals['_PATCHRESOURCEREQUEST']._serialized_end=1462
+  _globals['_PATCHRESOURCERESPONSE']._serialized_start=1464
+  _globals['_PATCHRESOURCERESPONSE']._serialized_end=1574
+  _globals['_DELETERESOURCEREQUEST']._serialized_start=1577
+  _globals['_DELETERESOURCEREQUEST']._serialized_end=1735
+  _globals['_DELETERESOURCERESPONSE']._serialized_start=1737
+  _globals['_DELETERESOURCERESPONSE']._serialized_end=1777
+  _globals['_BULKRESOURCESREQUEST']._serialized_start=1779
+  _globals['_BULKRESOURCESREQUEST']._serialized_end=1870
+  _globals['_BULKRESULT']._serialized_start=1873
+  _globals['_BULKRESULT']._serialized_end=2017
+  _globals['_BULKRESOURCESRESPONSE']._serialized_start=2019
+  _globals['_BULKRESOURCESRESPONSE']._serialized_end=2089
+  _globals['_SEARCHRESOURCESREQUEST']._serialized_start=2092
+  _globals['_SEARCHRESOURCESREQUEST']._serialized_end=2401
+  _globals['_SEARCHRESOURCESRESPONSE']._serialized_start=2403
+  _globals['_SEARCHRESOURCESRESPONSE']._serialized_end=2447
+  _globals['_GETDISCOVERYREQUEST']._serialized_start=2450
+  _globals['_GETDISCOVERYREQUEST']._serialized_end=2588
+  _globals['_GETDISCOVERYRESPONSE']._serialized_start=2590
+  _globals['_GETDISCOVERYRESPONSE']._serialized_end=2635
+  _globals['_DIRECTORYINGEST']._serialized_start=3000
+  _globals['_DIRECTORYINGEST']._serialized_end=3810
 # @@protoc_insertion_point(module_scope)

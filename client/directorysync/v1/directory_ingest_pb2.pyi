@@ -43,6 +43,30 @@ RESOURCE_TYPE_GROUP: ResourceType.ValueType  # 2
 """`/Groups`."""
 Global___ResourceType: _TypeAlias = ResourceType  # noqa: Y015
 
+class _ScimVersion:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScimVersionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ScimVersion.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCIM_VERSION_UNSPECIFIED: _ScimVersion.ValueType  # 0
+    """2.0."""
+    SCIM_VERSION_2_0: _ScimVersion.ValueType  # 1
+    """2.0 (RFC 7643, RFC 7644)."""
+    SCIM_VERSION_1_1: _ScimVersion.ValueType  # 2
+    """1.1 (the specification of 2012). BulkResources and RESOURCE_TYPES are refused with NOT_SUPPORTED."""
+
+class ScimVersion(_ScimVersion, metaclass=_ScimVersionEnumTypeWrapper):
+    """Versions of SCIM."""
+
+SCIM_VERSION_UNSPECIFIED: ScimVersion.ValueType  # 0
+"""2.0."""
+SCIM_VERSION_2_0: ScimVersion.ValueType  # 1
+"""2.0 (RFC 7643, RFC 7644)."""
+SCIM_VERSION_1_1: ScimVersion.ValueType  # 2
+"""1.1 (the specification of 2012). BulkResources and RESOURCE_TYPES are refused with NOT_SUPPORTED."""
+Global___ScimVersion: _TypeAlias = ScimVersion  # noqa: Y015
+
 class _DiscoveryDocument:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -79,19 +103,23 @@ class IngestContext(_message.Message):
 
     DIRECTORY_FIELD_NUMBER: _builtins.int
     BASE_URL_FIELD_NUMBER: _builtins.int
+    SCIM_VERSION_FIELD_NUMBER: _builtins.int
     directory: _builtins.str
     """The directory: its id, or the key of its SCIM base URL."""
     base_url: _builtins.str
     """The directory's SCIM base URL as the client sees it, for `meta.location` and `$ref`. Empty: relative references."""
+    scim_version: Global___ScimVersion.ValueType
+    """The SCIM that the client speaks: documents, PATCH, filters and answers are in this version."""
     def __init__(
         self,
         *,
         directory: _builtins.str = ...,
         base_url: _builtins.str = ...,
+        scim_version: Global___ScimVersion.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_url", b"base_url", "directory", b"directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_url", b"base_url", "directory", b"directory", "scim_version", b"scim_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
