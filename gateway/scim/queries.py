@@ -1,4 +1,4 @@
-"""Query parameters of RFC 7644 3.4.2 and the SearchRequest of 3.4.3, both into one value."""
+"""Query parameters of RFC 7644 3.4.2 and RFC 9865, and the SearchRequest of 3.4.3, both into one value."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from directorysync.v1.directory_ingest_pb2 import Projection
-from gateway.problems import invalid_syntax, invalid_value
+from directorysync.v1.errors_pb2 import ErrorReason
+from gateway.problems import Problem, invalid_syntax, invalid_value, problem
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _INT32: Final = 2**31 - 1
@@ -28,6 +29,7 @@ class Query:
     count: int | None = None
     attributes: tuple[str, ...] = ()
     excluded_attributes: tuple[str, ...] = ()
+    cursor: str | None = None
 
     def projection(self) -> Projection | None:
         """As a message; None when everything is wanted."""
@@ -38,21 +40,20 @@ class Query:
 
 def parse_query(query_string: bytes) -> Query:
     """Parameters of a URL. Names in any case, unknown ones ignored, `+` and `%20` are spaces. Raises 400."""
-    query = Query()
     if not query_string:
-        return query
+        return Query()
     seen: set[str] = set()
+    given: list[tuple[str, Any]] = []
     for part in query_string.split(b"&"):
         raw_name, _, raw_value = part.partition(b"=")
         name = raw_name.decode("latin-1").lower()
-        read = _PARAMETERS.get(name)
-        if read is None:
+        if name not in _PARAMETERS:
             continue
         if name in seen and name not in _LISTS:
             raise invalid_value(f"The parameter {name} is given twice.")
         seen.add(name)
-        read(query, _decoded(name, raw_value))
-    return query
+        given.append((name, _decoded(name, raw_value)))
+    return _query(given)
 
 
 def parse_search(text: str) -> Query:
@@ -63,10 +64,15 @@ def parse_search(text: str) -> Query:
         raise invalid_syntax("The body is not JSON.") from None
     if not isinstance(body, dict):
         raise invalid_syntax("A SearchRequest is a JSON object.")
+    return _query([(key.lower(), value) for key, value in body.items() if value is not None])
+
+
+def _query(given: list[tuple[str, Any]]) -> Query:
     query = Query()
-    for key, value in body.items():
-        read = _PARAMETERS.get(key.lower())
-        if read is not None and value is not None:
+    # What is wrong with a count is said in other words where there is a cursor (RFC 9865 2).
+    for name, value in sorted(given, key=lambda pair: pair[0] != "cursor"):
+        read = _PARAMETERS.get(name)
+        if read is not None:
             read(query, value)
     return query
 
@@ -125,7 +131,18 @@ def _start_index(query: Query, value: Any) -> None:
 
 
 def _count(query: Query, value: Any) -> None:
-    query.count = _integer("count", value)
+    try:
+        query.count = _integer("count", value)
+    except Problem as refused:
+        if query.cursor is None:
+            raise
+        raise problem(ErrorReason.ERROR_REASON_SCIM_INVALID_COUNT, refused.detail) from None
+
+
+def _cursor(query: Query, value: Any) -> None:
+    if not isinstance(value, str):
+        raise problem(ErrorReason.ERROR_REASON_SCIM_INVALID_CURSOR, "cursor must be text.")
+    query.cursor = value.strip()
 
 
 def _attributes(query: Query, value: Any) -> None:
@@ -142,6 +159,7 @@ _PARAMETERS: Final[dict[str, Callable[[Query, Any], None]]] = {
     "sortorder": _sort_order,
     "startindex": _start_index,
     "count": _count,
+    "cursor": _cursor,
     "attributes": _attributes,
     "excludedattributes": _excluded_attributes,
 }

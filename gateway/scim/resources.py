@@ -97,6 +97,7 @@ async def search_with(request: ScimRequest, query: Query) -> Answer:
         start_index=query.start_index,
         count=query.count,
         projection=query.projection(),
+        cursor=query.cursor,
     )
     reply = await request.call(request.upstream.ingest.SearchResources, message)
     return Answer(200, [(b"content-type", request.media_type)], reply.list_json.encode())

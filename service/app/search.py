@@ -1,8 +1,9 @@
 """SCIM queries (RFC 7644 sections 3.4.2 and 3.4.3): filter, sort, page, and what belongs to the resources found."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.app.ingest import Loaded
 from service.domain.directory import Directory
@@ -13,6 +14,7 @@ from service.scim.errors import TooMany
 from service.scim.filters import Filter
 from service.scim.projection import Projection
 from service.scim.schema import USER, ResourceType
+from service.scim.search_cursor import Position
 from service.storage import search as table
 from service.storage.database import Pool
 from service.storage.filters import is_selective
@@ -26,10 +28,11 @@ _SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How many match, and those of the page, each with its type."""
+    """How many match, those of the page, each with its type, and by cursor the last of them unless it is the last."""
 
     total: int
     page: Sequence[tuple[ResourceType, Loaded]]
+    last: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,59 @@ class Search:
             total += matching
             page += [(kind, loaded) for loaded in found]
         return Found(total, page)
+
+    async def search_behind(self, directory: Directory, asked: SearchQuery, after: Position | None) -> Found:
+        """A page by cursor (RFC 9865): the first one, or the one behind a position; `start_index` is not looked at.
+
+        Raises as `search`, and InvalidCursor.
+        """
+        kinds = [kind for kind in asked.kinds if after is None or kind is not USER or after.resource_type == USER.name]
+        total = 0 if after is None else after.total
+        found: list[tuple[ResourceType, User | Group, str | None]] = []
+        for kind in kinds:
+            query = Query(
+                directory_id=directory.id,
+                resource_type=kind,
+                base_url=asked.base_url,
+                filter=asked.filter,
+                sort=asked.sort,
+                descending=asked.descending,
+                skip=0,
+                limit=asked.count + 1 - len(found),
+            )
+            begin = after if after is not None and after.resource_type == kind.name else None
+            matching, behind = await self._behind(query, begin)
+            total += matching if after is None else 0
+            found += [(kind, entity, key) for entity, key in behind]
+        shown = found[: asked.count]
+        page: list[tuple[ResourceType, Loaded]] = []
+        for kind in kinds:
+            entities = [entity for of, entity, _ in shown if of is kind]
+            query = replace(query, resource_type=kind)
+            page += [(kind, loaded) for loaded in await self._loaded(query, entities, asked.projections[kind])]
+        last = None
+        if len(found) > len(shown):
+            kind, entity, key = shown[-1]
+            last = Position(kind.name, entity.id, key, total)
+        return Found(total, page, last)
+
+    async def _behind(
+        self, query: Query, after: Position | None
+    ) -> tuple[int, Sequence[tuple[User | Group, str | None]]]:
+        """How many match, if this is the first page, and the page."""
+        try:
+            if query.sort is None and query.filter is not None and is_selective(query.filter, query.resource_type):
+                few = await table.few(self._pool, query, MAX_COUNT + 1, _SECONDS)
+                if len(few) <= MAX_COUNT:
+                    few.sort(key=lambda resource: resource.id)
+                    behind = [entity for entity in few if after is None or entity.id > after.id]
+                    return len(few), [(entity, None) for entity in behind[: query.limit]]
+            scans = query.sort is not None or query.filter is not None or after is None
+            async with self._scans if scans else contextlib.nullcontext():
+                total, found = await table.page_behind(self._pool, query, after, _SECONDS)
+                return total or 0, found
+        except TimeoutError:
+            raise TooMany("the query takes too long; narrow its filter") from None
 
     async def _one_kind(self, query: Query, projection: Projection) -> tuple[int, Sequence[Loaded]]:
         probe = table.unique_probe(query.filter, query.resource_type)

@@ -14,7 +14,8 @@ from service.rpc.documents import kind_of, projection_of, rendered
 from service.rpc.edge import Call, Method, UnaryHandler
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.methods import unary_methods
-from service.scim import discovery
+from service.scim import discovery, search_cursor
+from service.scim.errors import InvalidCount
 from service.scim.filters import parse_filter
 from service.scim.messages import MAX_BULK_OPERATIONS
 from service.scim.schema import GROUP, RESOURCE_TYPES, USER, ResourceType, Schema
@@ -48,9 +49,21 @@ class SearchHandlers:
         """SearchResources."""
         directory = await self._scope.admit(request.context, call)
         asked = _query(request)
-        found = await self._search.search(directory, asked)
+        by_cursor = request.HasField("cursor")
+        bound = _bound(directory.id, request)
+        if by_cursor:
+            after = search_cursor.decode(request.cursor, bound) if request.cursor else None
+            found = await self._search.search_behind(directory, asked, after)
+        else:
+            found = await self._search.search(directory, asked)
         resources = [rendered(loaded, kind, asked.projections[kind], asked.base_url) for kind, loaded in found.page]
-        response = discovery.list_response(resources, found.total, asked.start_index, len(resources))
+        response = discovery.list_response(
+            resources,
+            found.total,
+            None if by_cursor else asked.start_index,
+            len(resources),
+            next_cursor=None if found.last is None else search_cursor.encode(found.last, bound),
+        )
         return pb.SearchResourcesResponse(list_json=_encode(response).decode())
 
     async def get_discovery(self, request: pb.GetDiscoveryRequest, call: Call) -> pb.GetDiscoveryResponse:
@@ -60,12 +73,20 @@ class SearchHandlers:
         return pb.GetDiscoveryResponse(document_json=_encode(document).decode())
 
 
+def _bound(directory_id: str, request: pb.SearchResourcesRequest) -> Sequence[str]:
+    """What a cursor is good for. The size of pages and the attributes shown may change on the way."""
+    asked = (request.filter.strip(), request.sort_by, str(request.sort_descending))
+    return directory_id, str(request.resource_type), *asked
+
+
 def _query(request: pb.SearchResourcesRequest) -> SearchQuery:
     kinds = (
         RESOURCE_TYPES if request.resource_type == pb.RESOURCE_TYPE_UNSPECIFIED else (kind_of(request.resource_type),)
     )
     named = kinds[0] if len(kinds) == 1 else _ANY
     count = request.count if request.HasField("count") else DEFAULT_COUNT
+    if request.HasField("cursor") and count < 1:
+        raise InvalidCount("count must be at least 1 where a cursor is used")
     return SearchQuery(
         kinds=kinds,
         filter=parse_filter(request.filter, named) if request.filter.strip() else None,
@@ -92,6 +113,7 @@ def _discovered(document: int, name: str, base_url: str) -> dict[str, Any]:
             max_payload=MAX_DOCUMENT_BYTES,
             max_results=MAX_COUNT,
             default_page_size=DEFAULT_COUNT,
+            cursor=True,
         )
     if document == pb.DISCOVERY_DOCUMENT_RESOURCE_TYPES:
         return _one_or_all(

@@ -5,23 +5,27 @@ The text of a statement depends on the shape of a query only, so that the driver
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import asyncpg
 
 from service.domain.group import Group
 from service.domain.user import User
 from service.scim.attribute_paths import Target
+from service.scim.errors import InvalidCursor
 from service.scim.filter_ast import AttrPath, Compare, Filter
 from service.scim.keys import user_key
 from service.scim.member_refs import MemberRef
 from service.scim.rendering import GroupRef
 from service.scim.schema import USER, ResourceType
+from service.scim.search_cursor import Position
 from service.storage.database import Pool
 from service.storage.filters import FilterCompiler, required_address
 from service.storage.queries import load_queries
 from service.storage.resource_columns import HAS_ADDRESS, TABLES
 from service.storage.rows import decode_document, group_from_row, user_from_row
-from service.storage.sorting import sort_key
+from service.storage.sorting import SortKey, sort_key
 from service.storage.sql_text import Parameters
 from service.storage.transaction import transaction
 
@@ -29,6 +33,7 @@ SQL = load_queries("search")
 
 _SHARED = "u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at"
 _COLUMNS = {"User": _SHARED, "Group": f"{_SHARED}, u.idp_id"}
+_KEY_LENGTH = 200  # what pages by cursor tell long values apart by: a cursor has to fit into a URL
 _USER_NAME = AttrPath(None, "userName")
 _ID = AttrPath(None, "id")
 
@@ -99,6 +104,28 @@ async def page(pool: Pool, query: Query, timeout: float) -> tuple[int, list[User
     return rows[0]["total"], _resources(found, query.resource_type)
 
 
+async def page_behind(
+    pool: Pool, query: Query, after: Position | None, timeout: float
+) -> tuple[int | None, list[tuple[User | Group, str | None]]]:
+    """The page behind a position, each resource with the text of its sort key; without a position also how many match.
+
+    Raises TimeoutError after `timeout` seconds.
+    """
+    statement, arguments = behind_statement(query, after)
+    counted = Parameters(query.directory_id)
+    counting = f"SELECT count(*) FROM {_table(query)} u WHERE {_where(query, counted)}"  # noqa: S608
+    async with transaction(pool) as connection:
+        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        total = None if after else await connection.fetchval(counting, *counted.values, timeout=timeout)
+        try:
+            rows = await connection.fetch(statement, *arguments, timeout=timeout)
+        except asyncpg.DataError:
+            # The only text that is cast to another type is the cursor's.
+            raise InvalidCursor("the cursor names no place in the order that is asked for") from None
+    found = _resources(rows, query.resource_type)
+    return total, [(entity, row["sort_text"]) for entity, row in zip(found, rows, strict=True)]
+
+
 async def groups_of(
     pool: Pool, directory_id: str, user_ids: Sequence[str], most: int
 ) -> dict[str, list[GroupRef]] | None:
@@ -149,6 +176,55 @@ def _matched_page(query: Query, parameters: Parameters) -> str:
         f" SELECT c.total, {_columns(query)} FROM (SELECT count(*) AS total FROM matched) AS c"
         f" LEFT JOIN (page p JOIN {_table(query)} u ON u.directory_id = $1 AND u.id = p.id) ON true ORDER BY {order}"
     )
+
+
+def behind_statement(query: Query, after: Position | None) -> tuple[str, list[Any]]:
+    """The statement of a page behind a position, and its arguments."""
+    parameters = Parameters(query.directory_id)
+    if query.sort is None:
+        return _unsorted_behind(query, after, parameters), parameters.values
+    return _sorted_behind(query, query.sort, after, parameters), parameters.values
+
+
+def _unsorted_behind(query: Query, after: Position | None, parameters: Parameters) -> str:
+    where = _where(query, parameters)
+    if after is not None:
+        where += f" AND u.id > {parameters.add(after.id, 'text')}"
+    limit = parameters.add(query.limit, "bigint")
+    return (
+        f"SELECT {_columns(query)}, NULL::text AS sort_text FROM {_table(query)} u WHERE {where}"  # noqa: S608
+        f" ORDER BY u.id LIMIT {limit}"
+    )
+
+
+def _sorted_behind(query: Query, sort: Target, after: Position | None, parameters: Parameters) -> str:
+    """An index that has the order of the key is entered at the position; without one every page reads what matches."""
+    made = sort_key(sort, query.resource_type, query.base_url, parameters)
+    if made.source and made.type == "text":
+        made = replace(made, expression=f"left({made.expression}, {_KEY_LENGTH})")
+    source = f" LEFT JOIN LATERAL {made.source} ON true" if made.source else ""
+    where = _where(query, parameters)
+    behind = "true" if after is None else _behind(made, after, parameters, descending=query.descending)
+    order = "p.k DESC NULLS FIRST, p.id" if query.descending else "p.k ASC NULLS LAST, p.id"
+    limit = parameters.add(query.limit, "bigint")
+    return (
+        f"WITH page AS (SELECT p.id, p.k FROM (SELECT u.id, {made.expression} AS k"  # noqa: S608
+        f" FROM {_table(query)} u{source} WHERE {where}) AS p WHERE {behind} ORDER BY {order} LIMIT {limit})"
+        f" SELECT {_columns(query)}, p.k::text AS sort_text"
+        f" FROM page p JOIN {_table(query)} u ON u.directory_id = $1 AND u.id = p.id ORDER BY {order}"
+    )
+
+
+def _behind(made: SortKey, after: Position, parameters: Parameters, *, descending: bool) -> str:
+    """The condition that a row `p` comes behind the position. Absent keys are last, or first when descending."""
+    place = parameters.add(after.id, "text")
+    if after.key is None:
+        behind = f"(p.k IS NULL AND p.id > {place})"
+        return f"({behind} OR p.k IS NOT NULL)" if descending else behind
+    key = f"{parameters.add(after.key, 'text')}::{made.type}"
+    op = "<" if descending else ">"
+    behind = f"(p.k {op}= {key} AND (p.k {op} {key} OR p.id > {place}))"
+    return f"({behind} OR p.k IS NULL)" if made.nullable and not descending else behind
 
 
 def _where(query: Query, parameters: Parameters) -> str:

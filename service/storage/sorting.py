@@ -13,15 +13,18 @@ from service.storage.resource_columns import column_of
 from service.storage.sql_text import Parameters
 
 _MAX_LENGTH = 1_024
+_TYPES = {"boolean": "boolean", "integer": "numeric", "decimal": "numeric"}
 _UNSORTABLE = frozenset({"schemas", "groups", "members", "password"})
 
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """`expression` over the row `u`, and over `s` when `source` is a FROM item to be joined."""
+    """`expression` over the row `u`, and over `s` when `source` is a FROM item to be joined; `type` is PostgreSQL's."""
 
     expression: str
     source: str = ""
+    type: str = "text"
+    nullable: bool = True
 
 
 def check_sort(text: str, resource_type: ResourceType) -> Target:
@@ -46,13 +49,16 @@ def sort_key(target: Target, resource_type: ResourceType, base_url: str, paramet
     path = AttrPath(target.urn, target.name, sub)
     if str(path) == "meta.location":
         base = f"{base_url.rstrip('/')}{resource_type.endpoint}/"
-        return SortKey(sql.exact(columns.location(parameters.add(base, "text"))))
+        return SortKey(sql.exact(columns.location(parameters.add(base, "text"))), nullable=False)
     column = column_of(path, resource_type)
     if column is not None:
-        return SortKey(column.expression if column.kind == "time" else sql.exact(column.expression))
+        if column.kind == "time":
+            return SortKey(column.expression, type="timestamptz", nullable=False)
+        return SortKey(sql.exact(column.expression), nullable=str(path) == "externalId")
     if target.urn is None and resource_type.find(target.name) is None:
         return SortKey("NULL::text")
-    return SortKey(_typed(compared), _first_value(path, parameters, known=target.schema_known))
+    source = _first_value(path, parameters, known=target.schema_known)
+    return SortKey(_typed(compared), source, _TYPES.get(compared.type if compared else "", "text"))
 
 
 def _first_value(path: AttrPath, parameters: Parameters, *, known: bool) -> str:

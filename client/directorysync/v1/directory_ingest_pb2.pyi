@@ -645,6 +645,7 @@ class SearchResourcesRequest(_message.Message):
     START_INDEX_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     PROJECTION_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     resource_type: Global___ResourceType.ValueType
     """What; unspecified: users, then groups."""
     filter: _builtins.str
@@ -657,6 +658,11 @@ class SearchResourcesRequest(_message.Message):
     """One-based; unset or less than 1: 1."""
     count: _builtins.int
     """Unset: 100. Negative: 0. More than 1,000 is taken as 1,000."""
+    cursor: _builtins.str
+    """Page by cursor (RFC 9865) instead of `start_index`. Empty: the first page; then `nextCursor` of the page before, with
+    the same type, filter and order; `count` and projection may change. SCIM_INVALID_CURSOR for any other, and
+    SCIM_INVALID_COUNT for a `count` below 1. It does not expire. A deep page costs what the first one costs.
+    """
     @_builtins.property
     def context(self) -> Global___IngestContext:
         """Where."""
@@ -676,17 +682,22 @@ class SearchResourcesRequest(_message.Message):
         start_index: _builtins.int | None = ...,
         count: _builtins.int | None = ...,
         projection: Global___Projection | None = ...,
+        cursor: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_start_index", b"_start_index", "context", b"context", "count", b"count", "projection", b"projection", "start_index", b"start_index"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_cursor", b"_cursor", "_start_index", b"_start_index", "context", b"context", "count", b"count", "cursor", b"cursor", "projection", b"projection", "start_index", b"start_index"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_start_index", b"_start_index", "context", b"context", "count", b"count", "filter", b"filter", "projection", b"projection", "resource_type", b"resource_type", "sort_by", b"sort_by", "sort_descending", b"sort_descending", "start_index", b"start_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_cursor", b"_cursor", "_start_index", b"_start_index", "context", b"context", "count", b"count", "cursor", b"cursor", "filter", b"filter", "projection", b"projection", "resource_type", b"resource_type", "sort_by", b"sort_by", "sort_descending", b"sort_descending", "start_index", b"start_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
     _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
+    _WhichOneofReturnType__cursor: _TypeAlias = _typing.Literal["cursor"]  # noqa: Y015
+    _WhichOneofArgType__cursor: _TypeAlias = _typing.Literal["_cursor", b"_cursor"]  # noqa: Y015
     _WhichOneofReturnType__start_index: _TypeAlias = _typing.Literal["start_index"]  # noqa: Y015
     _WhichOneofArgType__start_index: _TypeAlias = _typing.Literal["_start_index", b"_start_index"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__count) -> _WhichOneofReturnType__count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cursor) -> _WhichOneofReturnType__cursor | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__start_index) -> _WhichOneofReturnType__start_index | None: ...
 
@@ -700,7 +711,9 @@ class SearchResourcesResponse(_message.Message):
 
     LIST_JSON_FIELD_NUMBER: _builtins.int
     list_json: _builtins.str
-    """A ListResponse, JSON."""
+    """A ListResponse, JSON. By cursor: with `nextCursor` on every page but the last, without `startIndex`; `totalResults` is
+    counted once, for the first page.
+    """
     def __init__(
         self,
         *,

@@ -30,10 +30,28 @@ from gateway.scim.queries import Query, parse_query, parse_search
         (b"attributes=userName,%20name.givenName,", Query(attributes=("userName", "name.givenName"))),
         (b"attributes=a&attributes=b,c", Query(attributes=("a", "b", "c"))),
         (b"excludedAttributes=members", Query(excluded_attributes=("members",))),
+        (b"cursor", Query(cursor="")),
+        (b"cursor=&count=2", Query(cursor="", count=2)),
+        (b"count=2&cursor=aB-_9&startIndex=3", Query(cursor="aB-_9", count=2, start_index=3)),
     ],
 )
 def test_parameters(text: bytes, query: Query) -> None:
     assert parse_query(text) == query
+
+
+@pytest.mark.parametrize("text", [b"cursor&count=ten", b"count=1.5&cursor=", b"count=x&cursor=abc"])
+def test_a_count_that_cannot_be_used_with_a_cursor(text: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_query(text)
+    assert (caught.value.rule.status, caught.value.rule.scim_type) == (400, "invalidCount")
+
+
+def test_a_search_request_may_hold_a_cursor() -> None:
+    assert parse_search('{"count": 2, "cursor": ""}') == Query(cursor="", count=2)
+    for body, scim_type in (('{"cursor": 7}', "invalidCursor"), ('{"count": "x", "cursor": ""}', "invalidCount")):
+        with pytest.raises(Problem) as caught:
+            parse_search(body)
+        assert caught.value.rule.scim_type == scim_type
 
 
 @pytest.mark.parametrize(
