@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.exchange import SCOPE_KEY, ClientDisconnected, Exchange, joined_headers
 from gateway.metrics import GatewayMetrics
-from gateway.problems import Problem, internal_problem, plain_answer, problem, scim_answer
+from gateway.problems import Problem, error_form, internal_problem, problem
 
 CLIENT_CLOSED_REQUEST: Final = 499
 
@@ -92,10 +92,8 @@ async def _answer(exchange: Exchange, failure: Problem) -> None:
     exchange.reason = failure.reason
     if exchange.status:
         return  # a head is out, so nothing can be said any more; the server ends the connection
-    is_scim = bool(exchange.segments) and exchange.segments[0].lower() == "scim"
-    render = scim_answer if is_scim else plain_answer
     try:
-        await exchange.answer(render(failure, exchange.request_id))
+        await exchange.answer(error_form(exchange.segments)(failure, exchange.request_id))
     except Exception:
         # The server took no answer at all, perhaps because it is what failed. It ends the connection.
         exchange.status = failure.rule.status

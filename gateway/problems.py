@@ -1,6 +1,6 @@
 """Why a request failed, in HTTP's words: one table from reasons to statuses, and the SCIM form of an error."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import grpc
@@ -13,6 +13,7 @@ from gateway.exchange import Answer, Headers
 
 ERROR_SCHEMA: Final = "urn:ietf:params:scim:api:messages:2.0:Error"
 SCIM_JSON: Final = b"application/scim+json"
+PLAIN_JSON: Final = b"application/json"
 DOMAIN: Final = "directorysync.v1"
 
 _PREFIX = "ERROR_REASON_"
@@ -162,14 +163,25 @@ def scim_error(failure: Problem, request_id: str = "") -> dict[str, object]:
     body: dict[str, object] = {"schemas": [ERROR_SCHEMA], "status": str(status)}
     if scim_type is not None:
         body["scimType"] = scim_type
-    body["detail"] = failure.detail or f"The request failed here. Its id is {request_id}."
+    body["detail"] = _description(failure, request_id)
     return body
+
+
+def _description(failure: Problem, request_id: str) -> str:
+    return failure.detail or f"The request failed here. Its id is {request_id}."
 
 
 def scim_answer(failure: Problem, request_id: str) -> Answer:
     """A failure as SCIM answers it."""
     body = msgspec.json.encode(scim_error(failure, request_id))
     return Answer(failure.rule.status, problem_headers(failure, SCIM_JSON), body, failure.close)
+
+
+def scim_v1_answer(failure: Problem, request_id: str) -> Answer:
+    """A failure as SCIM 1.1 answers it (protocol 3.9): `{"Errors": [{"description": …, "code": "404"}]}`."""
+    error = {"description": _description(failure, request_id), "code": str(failure.rule.status)}
+    body = msgspec.json.encode({"Errors": [error]})
+    return Answer(failure.rule.status, problem_headers(failure, PLAIN_JSON), body, failure.close)
 
 
 def problem_headers(failure: Problem, media_type: bytes) -> Headers:
@@ -190,6 +202,15 @@ def internal_problem() -> Problem:
 
 def plain_answer(failure: Problem, request_id: str) -> Answer:
     """The JSON form for paths that belong to no protocol: `{"message": …}`."""
-    detail = failure.detail or f"The request failed here. Its id is {request_id}."
-    body = msgspec.json.encode({"message": detail})
-    return Answer(failure.rule.status, problem_headers(failure, b"application/json"), body, failure.close)
+    body = msgspec.json.encode({"message": _description(failure, request_id)})
+    return Answer(failure.rule.status, problem_headers(failure, PLAIN_JSON), body, failure.close)
+
+
+_SCIM_FORMS: Final[Mapping[str, Callable[[Problem, str], Answer]]] = {"v1": scim_v1_answer}
+
+
+def error_form(segments: Sequence[str]) -> Callable[[Problem, str], Answer]:
+    """The form of errors at a path, by its segments."""
+    if not segments or segments[0].lower() != "scim":
+        return plain_answer
+    return _SCIM_FORMS.get(segments[1].lower() if len(segments) > 1 else "", scim_answer)

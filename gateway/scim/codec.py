@@ -2,13 +2,10 @@
 
 import re
 from functools import lru_cache
-from typing import Final
 
 from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.exchange import ClientDisconnected, Exchange
-from gateway.problems import SCIM_JSON, Problem, http_problem, invalid_syntax, problem
-
-PLAIN_JSON: Final = b"application/json"
+from gateway.problems import PLAIN_JSON, SCIM_JSON, Problem, http_problem, invalid_syntax, problem
 
 _BOM = b"\xef\xbb\xbf"
 _ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"|[^,\s]+')

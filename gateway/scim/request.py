@@ -14,8 +14,9 @@ from gateway.config import GatewayConfig
 from gateway.exchange import Exchange
 from gateway.problems import http_problem, problem
 from gateway.scim.auth import bearer_token
-from gateway.scim.codec import answer_media_type, check_content, read_text
+from gateway.scim.codec import check_content, read_text
 from gateway.scim.queries import Query, parse_query
+from gateway.scim.version import Version
 from gateway.upstream import Caller, Upstream
 
 _Q = TypeVar("_Q")
@@ -59,6 +60,8 @@ def accept_request(
     exchange: Exchange,
     upstream: Upstream,
     config: GatewayConfig,
+    *,
+    version: Version,
     resource_type: ResourceType.ValueType,
     resource_id: str,
 ) -> ScimRequest:
@@ -69,14 +72,14 @@ def accept_request(
         raise problem(ErrorReason.ERROR_REASON_CREDENTIALS_INVALID, "The bearer token is not valid here.")
     # DELETE answers without a body, so any Accept suits it.
     accept = None if exchange.method == "DELETE" else exchange.headers.get(b"accept")
-    base_url = f"{origin(exchange, config)}/scim/v2/{exchange.directory}"
+    base_url = f"{origin(exchange, config)}/scim/{version.segment}/{exchange.directory}"
     return ScimRequest(
         exchange=exchange,
         upstream=upstream,
         config=config,
         caller=Caller(token, exchange.request_id),
-        context=IngestContext(directory=exchange.directory, base_url=base_url),
-        media_type=answer_media_type(accept),
+        context=IngestContext(directory=exchange.directory, base_url=base_url, scim_version=version.number),
+        media_type=version.media_type(accept),
         resource_type=resource_type,
         id=resource_id,
     )

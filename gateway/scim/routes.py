@@ -1,4 +1,4 @@
-"""The paths of SCIM under `/scim/v2/{key}`: one table, looked up by the decoded segments."""
+"""The paths of SCIM under `/scim/v2/{key}` and `/scim/v1/{key}`: one table each, looked up by the decoded segments."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,14 +11,18 @@ from directorysync.v1 import directory_ingest_pb2 as pb
 from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.config import GatewayConfig
 from gateway.exchange import Answer, Exchange, exchange_of
-from gateway.problems import Problem, http_problem, method_not_allowed, problem, scim_answer
+from gateway.problems import Problem, error_form, http_problem, method_not_allowed, problem
 from gateway.scim import bulk, discovery, resources
 from gateway.scim.request import ScimRequest, accept_request
+from gateway.scim.version import SCIM_1_1, SCIM_2_0, VERSIONS, Version
 from gateway.upstream import Upstream
 
 Handler = Callable[[ScimRequest], Awaitable[Answer]]
 
+_Routes = Mapping[tuple[str, ...], "Route"]
+
 _BASE: Final = "/scim/v2/{key}"
+_BASE_V1: Final = "/scim/v1/{key}"
 _ANY: Final = "{id}"
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -37,50 +41,69 @@ class Route:
         object.__setattr__(self, "allow", ", ".join(methods).encode())
 
 
-def _resource_routes(name: str, kind: pb.ResourceType.ValueType) -> dict[tuple[str, ...], Route]:
+def _resource_routes(base: str, name: str, kind: pb.ResourceType.ValueType) -> dict[tuple[str, ...], Route]:
     segment = name.lower()
     one = {"GET": resources.get, "PUT": resources.replace, "PATCH": resources.patch, "DELETE": resources.delete}
     collection = {"GET": resources.search, "POST": resources.create}
     return {
-        (segment,): Route(f"{_BASE}/{name}", collection, kind),
-        (segment, _ANY): Route(f"{_BASE}/{name}/{{id}}", one, kind),
-        (segment, ".search"): Route(f"{_BASE}/{name}/.search", {"POST": resources.search_by_post}, kind),
+        (segment,): Route(f"{base}/{name}", collection, kind),
+        (segment, _ANY): Route(f"{base}/{name}/{{id}}", one, kind),
     }
 
 
-def _discovery_routes(name: str, document: pb.DiscoveryDocument.ValueType) -> dict[tuple[str, ...], Route]:
+def _search_route(name: str, kind: pb.ResourceType.ValueType) -> dict[tuple[str, ...], Route]:
+    return {(name.lower(), ".search"): Route(f"{_BASE}/{name}/.search", {"POST": resources.search_by_post}, kind)}
+
+
+def _discovery_routes(base: str, name: str, document: pb.DiscoveryDocument.ValueType) -> dict[tuple[str, ...], Route]:
     handlers: dict[str, Handler] = {"GET": discovery.discovery(document)}
-    routes: dict[tuple[str, ...], Route] = {(name.lower(),): Route(f"{_BASE}/{name}", handlers)}
+    routes: dict[tuple[str, ...], Route] = {(name.lower(),): Route(f"{base}/{name}", handlers)}
     if document != pb.DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG:
-        routes[name.lower(), _ANY] = Route(f"{_BASE}/{name}/{{id}}", handlers)
+        routes[name.lower(), _ANY] = Route(f"{base}/{name}/{{id}}", handlers)
     return routes
 
 
-def _refused(name: str, *methods: str) -> dict[tuple[str, ...], Route]:
-    return {(name.lower(),): Route(f"{_BASE}/{name}", dict.fromkeys(methods, discovery.not_offered))}
+def _refused(base: str, name: str, *methods: str) -> dict[tuple[str, ...], Route]:
+    return {(name.lower(),): Route(f"{base}/{name}", dict.fromkeys(methods, discovery.not_offered))}
 
 
-ROUTES: Final[Mapping[tuple[str, ...], Route]] = {
+ROUTES: Final[_Routes] = {
     (): Route(_BASE, {"GET": discovery.base}),
     (".search",): Route(f"{_BASE}/.search", {"POST": resources.search_by_post}),
-    **_resource_routes("Users", pb.RESOURCE_TYPE_USER),
-    **_resource_routes("Groups", pb.RESOURCE_TYPE_GROUP),
-    **_discovery_routes("ServiceProviderConfig", pb.DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG),
-    **_discovery_routes("ResourceTypes", pb.DISCOVERY_DOCUMENT_RESOURCE_TYPES),
-    **_discovery_routes("Schemas", pb.DISCOVERY_DOCUMENT_SCHEMAS),
+    **_resource_routes(_BASE, "Users", pb.RESOURCE_TYPE_USER),
+    **_search_route("Users", pb.RESOURCE_TYPE_USER),
+    **_resource_routes(_BASE, "Groups", pb.RESOURCE_TYPE_GROUP),
+    **_search_route("Groups", pb.RESOURCE_TYPE_GROUP),
+    **_discovery_routes(_BASE, "ServiceProviderConfig", pb.DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG),
+    **_discovery_routes(_BASE, "ResourceTypes", pb.DISCOVERY_DOCUMENT_RESOURCE_TYPES),
+    **_discovery_routes(_BASE, "Schemas", pb.DISCOVERY_DOCUMENT_SCHEMAS),
     ("bulk",): Route(f"{_BASE}/Bulk", {"POST": bulk.bulk}),
-    **_refused("Me", "GET", "POST", "PUT", "PATCH", "DELETE"),
+    **_refused(_BASE, "Me", "GET", "POST", "PUT", "PATCH", "DELETE"),
 }
 
+ROUTES_V1: Final[_Routes] = {
+    (): Route(_BASE_V1, {"GET": discovery.base}),
+    **_resource_routes(_BASE_V1, "Users", pb.RESOURCE_TYPE_USER),
+    **_resource_routes(_BASE_V1, "Groups", pb.RESOURCE_TYPE_GROUP),
+    **_discovery_routes(_BASE_V1, "ServiceProviderConfigs", pb.DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG),
+    # The name of 2.0, for whoever is told the base URL of 1.1 and not the difference.
+    **_discovery_routes(_BASE_V1, "ServiceProviderConfig", pb.DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG),
+    **_discovery_routes(_BASE_V1, "Schemas", pb.DISCOVERY_DOCUMENT_SCHEMAS),
+    **_refused(_BASE_V1, "Bulk", "POST"),
+}
 
-def find_route(rest: list[str]) -> Route | None:
+_TABLES: Final[Mapping[str, _Routes]] = {SCIM_2_0.segment: ROUTES, SCIM_1_1.segment: ROUTES_V1}
+
+
+def find_route(rest: list[str], version: Version = SCIM_2_0) -> Route | None:
     """The route of the segments behind the directory's key. Endpoint names in any case."""
     if len(rest) > 2:
         return None
+    routes = _TABLES[version.segment]
     if len(rest) < 2:
-        return ROUTES.get((rest[0].lower(),) if rest else ())
+        return routes.get((rest[0].lower(),) if rest else ())
     name = rest[0].lower()
-    return ROUTES.get((name, rest[1].lower())) or ROUTES.get((name, _ANY))
+    return routes.get((name, rest[1].lower())) or routes.get((name, _ANY))
 
 
 class ScimApp:
@@ -99,28 +122,40 @@ class ScimApp:
             answer = await self._answer(exchange)
         except Problem as failure:
             exchange.reason = failure.reason
-            answer = scim_answer(failure, exchange.request_id)
+            answer = error_form(exchange.segments)(failure, exchange.request_id)
         finally:
             self._in_flight -= 1
         await exchange.answer(answer)
 
     async def _answer(self, exchange: Exchange) -> Answer:
         segments = exchange.segments
-        if len(segments) < 3 or segments[1].lower() != "v2":
+        version = VERSIONS.get(segments[1].lower()) if len(segments) > 2 else None
+        if version is None:
             raise http_problem(404, "The base URL of a directory is /scim/v2/ and its key.")
         key, rest = segments[2], segments[3:]
+        if rest:
+            rest[-1] = rest[-1].removesuffix(version.suffix)
         if _KEY.fullmatch(key):
             exchange.directory = key
-        route = find_route(rest)
+        route = find_route(rest, version)
         if route is None:
             raise http_problem(404, "No such endpoint. Offered are Users, Groups and what ResourceTypes lists.")
         exchange.route = route.template
         if exchange.method == "OPTIONS":
             return Answer(204, [(b"allow", route.allow)])
-        handler = route.handlers.get("GET" if exchange.method == "HEAD" else exchange.method)
+        method = version.method(exchange)
+        handler = route.handlers.get("GET" if method == "HEAD" else method)
         if handler is None:
             raise method_not_allowed(route.allow)
         if self._in_flight > self._config.max_in_flight:
             raise problem(ErrorReason.ERROR_REASON_OVERLOADED, "Too many requests are running here; try again.")
         resource_id = rest[1] if len(rest) == 2 else ""
-        return await handler(accept_request(exchange, self._upstream, self._config, route.resource_type, resource_id))
+        request = accept_request(
+            exchange,
+            self._upstream,
+            self._config,
+            version=version,
+            resource_type=route.resource_type,
+            resource_id=resource_id,
+        )
+        return await handler(request)
