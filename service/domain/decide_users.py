@@ -115,15 +115,16 @@ def _announcement(view: View, user: User, updated: User) -> list[Change]:
         return [] if user.hidden else [Change(ChangeType.USER_DELETED, user)]
     places: list[Change] = []
     if user.hidden or (updated.active and not user.active and view.head.policy.announce_on_reactivation):
-        places = [_begun(place) for place in view.groups_of(user.id)]
+        places = [_begun(place, updated) for place in view.groups_of(user.id)]
     if user.hidden:
         return [Change(ChangeType.USER_CREATED, updated), *places]
     before = previous_attributes(user.document, updated.document, (user.profile, updated.profile))
     return [Change(ChangeType.USER_UPDATED, updated, before), *places]
 
 
-def _begun(place: GroupMember) -> Change:
-    return Change(ChangeType.MEMBER_ADDED, place)
+def _begun(place: GroupMember, user: User) -> Change:
+    named = replace(place.member, name=user.user_name, hidden=False)
+    return Change(ChangeType.MEMBER_ADDED, replace(place, member=named))
 
 
 def _written(user: User, changes: Sequence[Change], diagnostics: Sequence[Diagnostic]) -> Decision:

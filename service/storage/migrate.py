@@ -5,6 +5,7 @@ from importlib import resources
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -34,6 +35,9 @@ def newest_revision() -> str:
 def _upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found > newest_revision():
+        raise _newer(found, newest_revision())
     command.upgrade(config, "head")
 
 
@@ -56,6 +60,14 @@ async def check_schema(connection: "asyncpg.Connection[asyncpg.Record]") -> None
     table = await connection.fetchval("SELECT to_regclass('alembic_version')")
     found = await connection.fetchval("SELECT version_num FROM alembic_version") if table else None
     wanted = newest_revision()
+    if found is not None and found > wanted:
+        raise _newer(found, wanted)
     if found != wanted:
         state = "has no schema" if found is None else f"is at schema {found}"
         raise SchemaUnknownError(f"the database {state}, this release needs {wanted}: run `dirsync migrate`")
+
+
+def _newer(found: str, wanted: str) -> SchemaUnknownError:
+    return SchemaUnknownError(
+        f"the database is at schema {found} of a newer release, this one knows {wanted}: upgrade it"
+    )

@@ -19,6 +19,7 @@ app = typer.Typer(
     name="dirsync",
     help="Directory sync: receive users and groups from identity providers, keep them exactly, follow every change.",
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,8 +55,14 @@ def connection(
             show_default=False,
         ),
     ] = None,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the release of this command and end.", is_eager=True)
+    ] = False,
 ) -> None:
     """Where the service is. Exit codes: 1 failed, 2 wrong usage, 3 the service cannot be reached."""
+    if show_version:
+        typer.echo(installed_version("directorysync"))
+        raise typer.Exit
     context.obj = Target(address, api_key)
 
 

@@ -71,6 +71,10 @@ class DataDir:
         except OSError:
             return DEFAULT_HTTP_URL
 
+    def knows_http_url(self) -> bool:
+        """Whether a gateway was ever told of here."""
+        return (self.path / HTTP_URL_FILE).exists()
+
     def _lock(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

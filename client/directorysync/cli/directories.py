@@ -200,5 +200,8 @@ def delete(context: typer.Context, directory_id: DirectoryId, output: DocumentOu
 
 def scim_base_url(directory: Directory, http_url: str) -> str:
     """What a provider is given as base URL (tenant URL, SCIM URL)."""
-    base = http_url or DataDir(credentials.data_dir()).http_url()
+    noted = DataDir(credentials.data_dir())
+    base = http_url or noted.http_url()
+    if not http_url and not noted.knows_http_url():
+        typer.echo(f"dirsync: nobody said where the gateway is, so this assumes {base}; see --http-url", err=True)
     return f"{base.rstrip('/')}/scim/v2/{directory.scim_key}"

@@ -195,6 +195,7 @@ def test_deactivation_as_deletion_shows_the_user_to_its_provider_only() -> None:
     back = world.decide(patch("u1", ON))
     assert types(back) == ["dsync.user.created", "dsync.group.user_added"]
     assert back.outcome.entity.id == "u1"
+    assert back.changes[1].entity.member.name == "ada"
 
 
 def test_a_user_created_inactive_is_announced_when_it_becomes_active() -> None:
