@@ -16,6 +16,7 @@ from service.app.bulk import Bulk
 from service.app.clock import IdSource, system_clock
 from service.app.commit import Committer, Limits
 from service.app.credentials import Credentials
+from service.app.custom_schemas import ExtensionSchemas
 from service.app.directories import Directories
 from service.app.eventlog import EventLog
 from service.app.feed import Feed
@@ -140,7 +141,7 @@ class _Parts:
         one = Ingest(pool, self.committer, new_ids)
         ingest = IngestHandlers(one, scope, self.feed.cursor_of)
         bulk = BulkHandlers(Bulk(one), scope)
-        search = SearchHandlers(Search(pool), scope)
+        search = SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock))
         admin = AdminHandlers(organizations, self.directories, tokens, keys)
         handlers = (lookups, EventHandlers(self.feed), admin)
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from directorysync.v1 import directory_ingest_pb2 as pb
+from service.app.custom_schemas import ExtensionSchemas
 from service.app.ingest import MAX_DOCUMENT_BYTES
 from service.app.search import DEFAULT_COUNT, MAX_COUNT, Search, SearchQuery
 from service.domain.caller import not_found
@@ -15,6 +16,7 @@ from service.rpc.edge import Call, Method, UnaryHandler
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.methods import unary_methods
 from service.scim import discovery, search_cursor
+from service.scim.custom_schemas import CustomSchemas
 from service.scim.errors import InvalidCount
 from service.scim.filters import parse_filter
 from service.scim.messages import MAX_BULK_OPERATIONS
@@ -23,6 +25,7 @@ from service.storage.sorting import check_sort
 
 _encode = msgspec.json.encode
 _MAX_BASE_URL = 2_048
+_OF_THE_DIRECTORY = (pb.DISCOVERY_DOCUMENT_RESOURCE_TYPES, pb.DISCOVERY_DOCUMENT_SCHEMAS)
 
 # A query over all types may name the attributes of each (RFC 7644 3.4.2.1).
 _ANY = ResourceType(
@@ -36,9 +39,10 @@ _ANY = ResourceType(
 class SearchHandlers:
     """Check, convert, call, convert."""
 
-    def __init__(self, search: Search, scope: IngestScope) -> None:
+    def __init__(self, search: Search, scope: IngestScope, schemas: ExtensionSchemas) -> None:
         self._search = search
         self._scope = scope
+        self._schemas = schemas
 
     def methods(self) -> list[Method]:
         """The RPCs of DirectoryIngest that read more than one resource, or none."""
@@ -68,8 +72,9 @@ class SearchHandlers:
 
     async def get_discovery(self, request: pb.GetDiscoveryRequest, call: Call) -> pb.GetDiscoveryResponse:
         """GetDiscovery."""
-        await self._scope.admit(request.context, call)
-        document = _discovered(request.document, request.id, _base_url(request.context))
+        directory = await self._scope.admit(request.context, call)
+        custom = await self._schemas.of(directory) if request.document in _OF_THE_DIRECTORY else CustomSchemas()
+        document = _discovered(request.document, request.id, _base_url(request.context), custom)
         return pb.GetDiscoveryResponse(document_json=_encode(document).decode())
 
 
@@ -105,7 +110,7 @@ def _base_url(context: pb.IngestContext) -> str:
     return context.base_url
 
 
-def _discovered(document: int, name: str, base_url: str) -> dict[str, Any]:
+def _discovered(document: int, name: str, base_url: str, custom: CustomSchemas) -> dict[str, Any]:
     if document == pb.DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG:
         return discovery.service_provider_config(
             base_url,
@@ -116,11 +121,11 @@ def _discovered(document: int, name: str, base_url: str) -> dict[str, Any]:
             cursor=True,
         )
     if document == pb.DISCOVERY_DOCUMENT_RESOURCE_TYPES:
-        return _one_or_all(
-            "ResourceType", name, discovery.resource_type(name, base_url), discovery.resource_types(base_url)
-        )
+        one, every = discovery.resource_type(name, base_url, custom), discovery.resource_types(base_url, custom)
+        return _one_or_all("ResourceType", name, one, every)
     if document == pb.DISCOVERY_DOCUMENT_SCHEMAS:
-        return _one_or_all("Schema", name, discovery.schema(name, base_url), discovery.schemas(base_url))
+        one, every = discovery.schema(name, base_url, custom), discovery.schemas(base_url, custom)
+        return _one_or_all("Schema", name, one, every)
     raise ArgumentError("document is not one of DiscoveryDocument", field="document")
 
 

@@ -6,12 +6,14 @@ SailPoint and Google read them strictly (rows S01, G02): complete, no nulls, ``m
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from service.scim.custom_schemas import CustomSchemas
 from service.scim.schema import RESOURCE_TYPES, ResourceType, Schema
 
 SERVICE_PROVIDER_CONFIG_URN: Final = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 RESOURCE_TYPE_URN: Final = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
 SCHEMA_URN: Final = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 LIST_RESPONSE_URN: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+_NONE: Final = CustomSchemas()
 
 
 def service_provider_config(
@@ -59,26 +61,31 @@ def service_provider_config(
     return config
 
 
-def resource_types(base_url: str) -> list[dict[str, Any]]:
+def resource_types(base_url: str, custom: CustomSchemas = _NONE) -> list[dict[str, Any]]:
     """The resources of ``/ResourceTypes``."""
-    return [_resource_type(resource_type, base_url) for resource_type in RESOURCE_TYPES]
+    return [_resource_type(resource_type, base_url, custom) for resource_type in RESOURCE_TYPES]
 
 
-def resource_type(name: str, base_url: str) -> dict[str, Any] | None:
+def resource_type(name: str, base_url: str, custom: CustomSchemas = _NONE) -> dict[str, Any] | None:
     """``/ResourceTypes/{name}``; None if there is none (row C01)."""
     found = next((entry for entry in RESOURCE_TYPES if entry.name.lower() == name.lower()), None)
-    return None if found is None else _resource_type(found, base_url)
+    return None if found is None else _resource_type(found, base_url, custom)
 
 
-def schemas(base_url: str) -> list[dict[str, Any]]:
-    """The resources of ``/Schemas``."""
-    return [_schema(schema, base_url) for schema in _SCHEMAS]
+def schemas(base_url: str, custom: CustomSchemas = _NONE) -> list[dict[str, Any]]:
+    """The resources of ``/Schemas``: those of the RFC, and those that only the directory's resources show."""
+    return [_schema(schema, base_url) for schema in _all_schemas(custom)]
 
 
-def schema(urn: str, base_url: str) -> dict[str, Any] | None:
+def schema(urn: str, base_url: str, custom: CustomSchemas = _NONE) -> dict[str, Any] | None:
     """``/Schemas/{urn}``; None if there is none (row C01)."""
-    found = next((entry for entry in _SCHEMAS if entry.id.lower() == urn.lower()), None)
+    found = next((entry for entry in _all_schemas(custom) if entry.id.lower() == urn.lower()), None)
     return None if found is None else _schema(found, base_url)
+
+
+def _all_schemas(custom: CustomSchemas) -> list[Schema]:
+    known = {entry.id.lower() for entry in _SCHEMAS}
+    return [*_SCHEMAS, *(entry for entry in custom.schemas if entry.id.lower() not in known)]
 
 
 def list_response(
@@ -111,7 +118,7 @@ def _meta(base_url: str, kind: str, path: str) -> dict[str, str]:
     return {"resourceType": kind, "location": f"{base_url.rstrip('/')}/{path}"}
 
 
-def _resource_type(entry: ResourceType, base_url: str) -> dict[str, Any]:
+def _resource_type(entry: ResourceType, base_url: str, custom: CustomSchemas) -> dict[str, Any]:
     document: dict[str, Any] = {
         "schemas": [RESOURCE_TYPE_URN],
         "id": entry.name,
@@ -120,8 +127,10 @@ def _resource_type(entry: ResourceType, base_url: str) -> dict[str, Any]:
         "endpoint": entry.endpoint,
         "schema": entry.schema.id,
     }
-    if entry.extensions:
-        document["schemaExtensions"] = [{"schema": e.schema.id, "required": e.required} for e in entry.extensions]
+    extensions = [{"schema": e.schema.id, "required": e.required} for e in entry.extensions]
+    extensions += [{"schema": urn, "required": False} for urn in custom.extensions.get(entry.name, ())]
+    if extensions:
+        document["schemaExtensions"] = extensions
     document["meta"] = _meta(base_url, "ResourceType", f"ResourceTypes/{entry.name}")
     return document
 

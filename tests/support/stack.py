@@ -13,6 +13,7 @@ from directorysync.v1 import events_pb2
 from service.app.api_keys import ApiKeys
 from service.app.clock import Clock, IdSource
 from service.app.credentials import Credentials, ensure_admin_key, new_secret
+from service.app.custom_schemas import ExtensionSchemas
 from service.app.directories import Directories
 from service.app.eventlog import EventLog
 from service.app.lookups import Lookups
@@ -188,7 +189,7 @@ async def open_stack(database_url: str, time: ManualTime | None = None) -> Async
         methods = [
             *AdminHandlers(organizations, directories, tokens, api_keys).methods(),
             *LookupHandlers(lookups, directories, ServerInfo("1.2.3", 30)).methods(),
-            *SearchHandlers(Search(pool), scope).methods(),
+            *SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock)).methods(),
         ]
         edge = Edge(
             methods,

@@ -78,9 +78,9 @@ class _DiscoveryDocumentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dis
     DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG: _DiscoveryDocument.ValueType  # 1
     """`/ServiceProviderConfig`."""
     DISCOVERY_DOCUMENT_RESOURCE_TYPES: _DiscoveryDocument.ValueType  # 2
-    """`/ResourceTypes`."""
+    """`/ResourceTypes`, with the custom extensions that the directory's resources bear."""
     DISCOVERY_DOCUMENT_SCHEMAS: _DiscoveryDocument.ValueType  # 3
-    """`/Schemas`."""
+    """`/Schemas`. Custom ones are inferred from the directory's oldest and newest resources; up to 30 s old."""
 
 class DiscoveryDocument(_DiscoveryDocument, metaclass=_DiscoveryDocumentEnumTypeWrapper):
     """Discovery documents (RFC 7644 4)."""
@@ -90,9 +90,9 @@ DISCOVERY_DOCUMENT_UNSPECIFIED: DiscoveryDocument.ValueType  # 0
 DISCOVERY_DOCUMENT_SERVICE_PROVIDER_CONFIG: DiscoveryDocument.ValueType  # 1
 """`/ServiceProviderConfig`."""
 DISCOVERY_DOCUMENT_RESOURCE_TYPES: DiscoveryDocument.ValueType  # 2
-"""`/ResourceTypes`."""
+"""`/ResourceTypes`, with the custom extensions that the directory's resources bear."""
 DISCOVERY_DOCUMENT_SCHEMAS: DiscoveryDocument.ValueType  # 3
-"""`/Schemas`."""
+"""`/Schemas`. Custom ones are inferred from the directory's oldest and newest resources; up to 30 s old."""
 Global___DiscoveryDocument: _TypeAlias = DiscoveryDocument  # noqa: Y015
 
 @_typing.final
