@@ -32,7 +32,7 @@ async def replay(path: Path, server: RunningServe) -> None:
             organization_id=organization.id, name=name_of(path), provider=recording.provider
         )
         made = await client.admin.CreateDirectory(wanted)
-        player = Player(f"{server.http_url}/scim/v2/{made.directory.scim_key}", made.secret)
+        player = Player(f"{server.http_url}/scim/{recording.base}/{made.directory.scim_key}", made.secret)
         get = sync_pb2.GetDirectoryRequest(id=made.directory.id)
         async with Subscriber(client, made.directory.id) as subscriber:
             await player.play(recording)

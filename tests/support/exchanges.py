@@ -5,10 +5,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import msgspec
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1] / "providers"
 SCIM_MEDIA_TYPES = ("application/scim+json", "application/json")
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+V1_SCHEMA = "urn:scim:schemas:core:1.0"
 PATIENCE_SECONDS = 20.0
 
 
@@ -73,6 +74,7 @@ class Recording(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     steps: list[Step]
     events: list[dict[str, Any]]
     settings: dict[str, str] = {}
+    base: Literal["v1", "v2"] = "v2"
 
 
 def load(path: Path) -> Recording:
@@ -100,9 +102,11 @@ class Player:
     names: dict[str, str] = field(default_factory=dict)
     caused: dict[str, str] = field(default_factory=dict)
     passwords: set[str] = field(default_factory=set)
+    base: Literal["v1", "v2"] = "v2"
 
     async def play(self, recording: Recording) -> None:
         """Every step in order; fails at the first answer that is not the expected one."""
+        self.base = recording.base
         self.names |= {"token": self.token, "base": self.base_url}
         async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
             for step in recording.steps:
@@ -161,7 +165,7 @@ class Player:
         return text.encode()
 
     def _check(self, name: str, expect: Expect, answer: httpx.Response) -> None:
-        found = [*self._status_faults(expect, answer), *_protocol_faults(answer)]
+        found = [*self._status_faults(expect, answer), *_protocol_faults(answer, self.base)]
         found += [f"the password is in the answer {answer.text}" for word in self.passwords if word in answer.text]
         if expect.body is not msgspec.UNSET and not found:
             found += faults(expect.body, answer.json(), self.names, "body")
@@ -188,25 +192,43 @@ async def _in_halves(body: bytes, release: asyncio.Event) -> AsyncIterator[bytes
     yield body[middle:]
 
 
-def _protocol_faults(answer: httpx.Response) -> list[str]:
+def _protocol_faults(answer: httpx.Response, base: Literal["v1", "v2"]) -> list[str]:
     """What holds for every answer (dialects, rules 1, 5, 6, 11)."""
     if not answer.content:
         return [] if answer.status_code in {204, 304} else [f"{answer.status_code} without a body"]
     if answer.status_code == 204:
         return ["204 with a body"]
-    media_type = answer.headers.get("content-type", "")
-    found = [] if media_type in SCIM_MEDIA_TYPES else [f"the media type is {media_type!r}"]
     body = answer.json()
-    found += [f"null at {where}" for where in _nulls(body, "body")]
-    if not isinstance(body.get("schemas"), list) or not body["schemas"]:
-        found.append("schemas is missing")
-    if answer.status_code >= 400:
-        found += _error_faults(answer, body)
-    elif body.get("schemas") == [LIST_SCHEMA]:
+    found = [f"null at {where}" for where in _nulls(body, "body")] + _FORMS[base](answer, body)
+    if answer.status_code < 400 and "Resources" in body:
         found += _list_faults(body)
     elif answer.status_code == 201 and answer.headers.get("location") != body.get("meta", {}).get("location"):
         found.append("Location is not meta.location")
     return found
+
+
+def _v2_faults(answer: httpx.Response, body: dict[str, Any]) -> list[str]:
+    media_type = answer.headers.get("content-type", "")
+    found = [] if media_type in SCIM_MEDIA_TYPES else [f"the media type is {media_type!r}"]
+    if not isinstance(body.get("schemas"), list) or not body["schemas"]:
+        found.append("schemas is missing")
+    if answer.status_code < 400 and ("Resources" in body) != (body.get("schemas") == [LIST_SCHEMA]):
+        found.append("Resources and the schema of a list do not go together")
+    return found + (_error_faults(answer, body) if answer.status_code >= 400 else [])
+
+
+def _v1_faults(answer: httpx.Response, body: dict[str, Any]) -> list[str]:
+    """SCIM 1.1: plain JSON, one core schema, nothing of 2.0, and its own form of errors."""
+    found = faults("application/json", answer.headers.get("content-type", NOTHING), {}, "content-type")
+    if answer.status_code >= 400:
+        error = {"description": {"$any": True}, "code": str(answer.status_code)}
+        return found + faults({"$keys": ["Errors"], "Errors": [error]}, body, {}, "error")
+    if "urn:ietf:params:scim" in answer.text:
+        found.append("a URN of 2.0 is in the answer")
+    return found + faults(V1_SCHEMA, (body.get("schemas") or [NOTHING])[0], {}, "schemas[0]")
+
+
+_FORMS: dict[str, Callable[[httpx.Response, dict[str, Any]], list[str]]] = {"v1": _v1_faults, "v2": _v2_faults}
 
 
 def _error_faults(answer: httpx.Response, body: dict[str, Any]) -> list[str]:
