@@ -120,7 +120,8 @@ class _Parts:
     def _committer(self) -> Committer:
         config = self.config
         return Committer(
-            lambda: connect(config.database_url),
+            # The two functions are planned once: planning them for each batch costs more than running them.
+            lambda: connect(config.database_url, plan_cache_mode="force_generic_plan"),
             lanes=config.lanes,
             limits=Limits(batch_commands=config.batch_commands, queue_commands=config.queue_commands),
             encode=event_bytes,

@@ -34,7 +34,7 @@ def projection_of(message: pb.Projection, kind: ResourceType) -> Projection:
 
 def instant(value: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-01-15T12:00:00.000Z`."""
-    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def location_of(entity: User | Group, kind: ResourceType, base_url: str) -> str:
