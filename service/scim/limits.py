@@ -1,8 +1,10 @@
 """Ceilings on what a request may hold, and the one walk that enforces them on decoded JSON."""
 
+import re
 from collections.abc import Collection
 from math import isfinite
 from typing import Any, Final
+from unicodedata import category, combining
 
 from service.scim.errors import InvalidSyntax, InvalidValue
 from service.scim.keys import fold
@@ -15,10 +17,16 @@ MAX_NAME_LENGTH: Final = 1024
 """Characters of an attribute name."""
 MAX_STRING_LENGTH: Final = 256 * 1024
 """Characters of one string."""
+MAX_MARKS: Final = 100
+"""Combining characters in a row: putting n of them in order costs n² here and in PostgreSQL, where nothing ends it.
+Languages need fewer than 30 (UAX #15, Stream-Safe Text Format)."""
 MAX_KEY_BYTES: Final = 2000
 """UTF-8 bytes of what resources are found by, as it is and as a key; an index cannot hold many more."""
 MAX_MEMBERS: Final = 100_000
 """Members named by one request."""
+
+_DECOMPOSED_MARKS: Final = "\u0f73\u0f75\u0f81\uff9e\uff9f"
+_IDEOGRAPHS: Final = "\U00020000"
 
 
 def check_values(root: object, *, max_values: int | None = MAX_ATTRIBUTES) -> int:
@@ -73,7 +81,7 @@ def _check_names(node: dict[Any, Any]) -> None:
 
 
 def check_string(text: str) -> None:
-    """Raise InvalidValue unless the text is short enough and can be written as UTF-8 without NUL."""
+    """Raise InvalidValue unless the text can be stored, sent and compared: length, NUL, surrogates, runs of marks."""
     if len(text) > MAX_STRING_LENGTH:
         raise InvalidValue(f"a string is longer than {MAX_STRING_LENGTH} characters")
     if "\0" in text:
@@ -82,10 +90,30 @@ def check_string(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidValue("a string holds half of a surrogate pair") from None
+    if len(text) > MAX_MARKS and has_too_many_marks(text):
+        raise InvalidValue(f"a string holds more than {MAX_MARKS} combining characters in a row")
+
+
+def has_too_many_marks(text: str) -> bool:
+    """Whether more than MAX_MARKS characters in a row combine with the one before them."""
+    if text.isascii():
+        return False
+    marks = "".join(filter(_is_mark, set(text)))
+    return bool(marks) and re.search(f"[{re.escape(marks)}]{{{MAX_MARKS + 1}}}", text) is not None
+
+
+def _is_mark(character: str) -> bool:
+    # Some are marks only once they are decomposed. What is unassigned here may be a mark to a newer PostgreSQL; the
+    # planes of ideographs have none.
+    return (
+        combining(character) != 0
+        or character in _DECOMPOSED_MARKS
+        or (character < _IDEOGRAPHS and category(character) == "Cn")
+    )
 
 
 def is_key(text: str) -> bool:
     """Whether resources can be found by this text."""
     if text.isascii():
         return len(text) <= MAX_KEY_BYTES
-    return max(len(text.encode()), len(fold(text).encode())) <= MAX_KEY_BYTES
+    return len(text.encode()) <= MAX_KEY_BYTES and len(fold(text).encode()) <= MAX_KEY_BYTES
