@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 CompareOp: TypeAlias = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
 Literals: TypeAlias = str | int | float | bool | None
@@ -88,14 +88,24 @@ def any_of(terms: "list[Filter]") -> Filter:
     return Or(tuple(flat))
 
 
+_CHARACTERS: Final = 100
+
+
+def work_of_text(text: str) -> int:
+    """What a text adds to the work of one comparison: 1 for each 100 characters, so nothing for most."""
+    return len(text) // _CHARACTERS
+
+
 def size(expression: Filter) -> int:
-    """How many comparisons the expression holds."""
+    """How many comparisons the expression holds; one with a long text counts as several."""
     if isinstance(expression, And | Or):
         return sum(size(term) for term in expression.terms)
     if isinstance(expression, Not):
         return size(expression.term)
     if isinstance(expression, ValuePath):
         return size(expression.filter)
+    if isinstance(expression, Compare) and isinstance(expression.value, str):
+        return 1 + work_of_text(expression.value)
     return 1
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from service.scim.coercion import Diagnostic, Notes
 from service.scim.errors import InvalidValue
-from service.scim.limits import MAX_MEMBERS, check_string, is_key
+from service.scim.limits import MAX_MEMBERS, MAX_STRING_LENGTH, check_string, is_key
 
 _TYPES: Final[dict[str, Literal["User", "Group"]]] = {"user": "User", "group": "Group"}
 _REF_TYPES: Final[dict[str, Literal["User", "Group"]]] = {"users": "User", "groups": "Group"}
@@ -77,7 +77,7 @@ def _read_member(element: object) -> MemberRef | None:
     display = element.get("display")
     if not isinstance(display, str) or not display:
         return MemberRef(member_id, member_type)
-    if "\0" in display or not display.isascii():
+    if len(display) > MAX_STRING_LENGTH or "\0" in display or not display.isascii():
         check_string(display)
     return MemberRef(member_id, member_type, display)
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from service.scim.coercion import Diagnostic, Notes, parse_serialized
 from service.scim.documents import is_members
 from service.scim.errors import InvalidValue, TooMany
-from service.scim.filter_ast import Compare, Filter, Or, size
+from service.scim.filter_ast import Compare, Filter, Or, size, work_of_text
 from service.scim.match import matches_value
 from service.scim.member_refs import MemberRef, read_members
 from service.scim.messages import Operation
@@ -199,7 +199,7 @@ def apply_members(
         elif isinstance(op, ReplaceMembers):
             members = {ref.value: current.get(ref.value, ref) for ref in op.refs}
         else:
-            work += len(members) * size(op.filter)
+            work += sum([1 + work_of_text(ref.display or "") for ref in members.values()]) * size(op.filter)
             if work > MAX_MEMBER_WORK:
                 raise TooMany("the operations compare too many members; send fewer in one request")
             members = {key: ref for key, ref in members.items() if not _satisfies(op.filter, ref)}

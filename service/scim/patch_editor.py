@@ -16,7 +16,7 @@ from service.scim.coercion import (
     without_nulls,
 )
 from service.scim.errors import InvalidValue, Mutability, NoTarget, TooMany
-from service.scim.filter_ast import size
+from service.scim.filter_ast import size, work_of_text
 from service.scim.match import matches_value
 from service.scim.patch_values import described_by, is_creatable, merge_values, without
 from service.scim.paths import PatchPath
@@ -220,9 +220,10 @@ class Editor:
 
     def _selected(self, path: PatchPath, current: object) -> list[dict[str, Any]]:
         elements = [element for element in _as_list(current) if isinstance(element, dict)]
-        self._spend(len(elements) * (size(path.filter) if path.filter else 1))
         if path.filter is None:
+            self._spend(len(elements))
             return elements
+        self._spend(sum([_weight(element) for element in elements]) * size(path.filter))
         return [element for element in elements if matches_value(path.filter, element, path.definition)]
 
     def _current(self, path: PatchPath) -> Any:
@@ -288,6 +289,17 @@ def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
+
+
+def _weight(element: dict[str, Any]) -> int:
+    """The work of comparing one of the element's values, whichever it is."""
+    weight = 1
+    for value in element.values():
+        if type(value) is str:
+            weight += work_of_text(value)
+        elif type(value) is list:
+            weight += len(value) + sum([work_of_text(inner) for inner in value if type(inner) is str])
+    return weight
 
 
 def _set(element: dict[str, Any], name: str, value: Any) -> None:

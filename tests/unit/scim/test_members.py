@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from service.scim.errors import InvalidValue
+from service.scim.errors import InvalidValue, TooMany
 from service.scim.filters import AttrPath, Present, to_text
 from service.scim.members import (
     AddMembers,
@@ -195,3 +195,13 @@ def test_the_net_effect(operations: list[MemberOp], added: tuple[MemberRef, ...]
 def test_removal_by_filter(condition: str, removed: tuple[str, ...]) -> None:
     operations = plan({"op": "remove", "path": f"members[{condition}]"}).member_operations
     assert apply_members({"a": A, "g": MemberRef("g", "Group", "Ops")}, operations) == ((), removed)
+
+
+@pytest.mark.parametrize(
+    ("display", "condition"), [("é" * 10_000, 'display co "z"'), ("x", f'display co "{"é" * 7000}"')]
+)
+def test_long_texts_count_as_more_work(display: str, condition: str) -> None:
+    current = {str(number): MemberRef(str(number), "User", display) for number in range(100)}
+    operations = plan(*[{"op": "remove", "path": f"members[{condition}]"}] * 100).member_operations
+    with pytest.raises(TooMany):
+        apply_members(current, operations)

@@ -124,3 +124,19 @@ def test_hostile_work_has_a_ceiling() -> None:
     condition = " or ".join(f'value eq "z{number}"' for number in range(200))
     with pytest.raises(TooMany):
         patched(*[op("remove", f"emails[{condition}]")] * 20, start=start)
+
+
+@pytest.mark.parametrize(
+    ("element", "condition"),
+    [
+        ({"formatted": "é" * 100_000}, 'formatted co "z"'),
+        ({"formatted": ["é" * 1000] * 100}, 'formatted co "z"'),
+        ({"formatted": ["x"] * 4000}, 'formatted co "z"'),
+        ({"formatted": "x"}, f'formatted co "{"é" * 7000}"'),
+    ],
+)
+def test_long_texts_count_as_more_work(element: dict[str, Any], condition: str) -> None:
+    start = {"userName": "a", "addresses": [element] * 5}
+    operations = [op("remove", f"addresses[{condition}]")] * 1000
+    with pytest.raises(TooMany):
+        patched(*operations, start=start)
