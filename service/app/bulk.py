@@ -20,11 +20,14 @@ from service.domain.directory import Directory
 from service.domain.errors import DirectorySyncError
 from service.scim.documents import decode
 from service.scim.errors import InvalidSyntax, InvalidValue, ScimError
+from service.scim.limits import MAX_DEPTH
 from service.scim.members import split_members
 from service.scim.messages import BulkOperation, parse_bulk, parse_patch
 from service.scim.schema import GROUP, RESOURCE_TYPES, USER, ResourceType
 
 PREFIX = "bulkId:"
+# A PATCH has its values three levels down: Operations, an operation, its value.
+_MAX_DEPTH = MAX_DEPTH + 3
 _ENDPOINTS = {kind.endpoint.strip("/").lower(): kind for kind in RESOURCE_TYPES}
 
 
@@ -170,20 +173,24 @@ def _references(operation: BulkOperation) -> set[str]:
     return found
 
 
-def _collect(value: Any, found: set[str]) -> None:
+def _collect(value: Any, found: set[str], depth: int = 0) -> None:
     if isinstance(value, str):
         if value.startswith(PREFIX):
             found.add(value.removeprefix(PREFIX))
+    elif depth > _MAX_DEPTH:
+        return  # `_resolved` refuses it.
     elif isinstance(value, dict):
         for inner in value.values():
-            _collect(inner, found)
+            _collect(inner, found, depth + 1)
     elif isinstance(value, list):
         for inner in value:
-            _collect(inner, found)
+            _collect(inner, found, depth + 1)
 
 
-def _resolved(value: Any, new_ids: Mapping[str, str]) -> Any:
+def _resolved(value: Any, new_ids: Mapping[str, str], depth: int = 0) -> Any:
     """The value with every reference replaced by the id it stands for."""
+    if depth > _MAX_DEPTH:
+        raise InvalidValue(f"the data of an operation is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
         if not value.startswith(PREFIX):
             return value
@@ -192,7 +199,7 @@ def _resolved(value: Any, new_ids: Mapping[str, str]) -> Any:
             raise InvalidValue("a bulkId that no POST of the request has is referred to")
         return found
     if isinstance(value, dict):
-        return {key: _resolved(inner, new_ids) for key, inner in value.items()}
+        return {key: _resolved(inner, new_ids, depth + 1) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_resolved(inner, new_ids) for inner in value]
+        return [_resolved(inner, new_ids, depth + 1) for inner in value]
     return value

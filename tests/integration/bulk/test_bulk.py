@@ -123,3 +123,13 @@ async def test_an_operation_that_makes_no_sense_fails_alone(
     odd, good = await run(directories, operation, post_user("ok", "ada"))
     assert isinstance(odd.result, Exception)
     assert isinstance(good.result, Outcome)
+
+
+@pytest.mark.parametrize("depth", [30, 400, 900])
+async def test_data_that_is_nested_too_deep_fails_its_operation_only(directories: Directories, depth: int) -> None:
+    deep: Any = "bulkId:a"
+    for _ in range(depth):
+        deep = [deep]
+    good, bad = await run(directories, post_user("a", "ada"), post_user("b", "bob", deep=deep))
+    assert isinstance(good.result, Outcome)
+    assert isinstance(bad.result, InvalidValue)
