@@ -1,6 +1,11 @@
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+
+# Before gRPC is imported. Tests start programs while its threads are at work; its fork handlers are for children that
+# stay in this program, and crash those that do not.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from tests.support import postgres
 

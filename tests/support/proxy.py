@@ -16,6 +16,8 @@ class Proxy:
         self._refusing = False
         self.port = 0
         self.connections = 0
+        self.allowances: list[int] = []
+        """For each of the next connections, how many bytes from the target come through before it is reset."""
 
     @property
     def address(self) -> str:
@@ -48,13 +50,14 @@ class Proxy:
         if self._refusing:
             writer.transport.abort()
             return
+        allowance = self.allowances.pop(0) if self.allowances else None
         with suppress(OSError):
             upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
             ends = {writer, upstream_writer}
             self._writers |= ends
             try:
                 await asyncio.gather(
-                    self._pump(reader, upstream_writer, waits=False), self._pump(upstream_reader, writer, waits=True)
+                    self._pump(reader, upstream_writer), self._pump_back(upstream_reader, writer, allowance)
                 )
             finally:
                 self._writers -= ends
@@ -62,12 +65,23 @@ class Proxy:
                     end.transport.abort()
         writer.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, waits: bool) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
-            if waits:
-                await self._stalled.wait()
             writer.write(data)
             await writer.drain()
+        raise ConnectionResetError
+
+    async def _pump_back(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, allowance: int | None
+    ) -> None:
+        while data := await reader.read(65536):
+            await self._stalled.wait()
+            writer.write(data[:allowance])
+            await writer.drain()
+            if allowance is not None:
+                allowance -= len(data)
+                if allowance <= 0:
+                    break
         raise ConnectionResetError
 
 
