@@ -85,15 +85,21 @@ class Lookups:
         await self._directories.reached(caller, directory_id)
         return await table.group_page(self._pool, directory_id, after, limit)
 
-    async def member_page(self, caller: Caller, group_id: str, after: str, limit: int) -> list[GroupMember]:
-        """Members of a group behind an id."""
+    async def member_page(
+        self, caller: Caller, group_id: str, *, effective: bool, after: str, limit: int
+    ) -> list[GroupMember]:
+        """Members of a group behind an id; effective ones are the users in it and in the groups inside it."""
         place = _reached(caller, "Group", group_id, await table.place_of_group(self._pool, group_id))
-        return await table.member_page(self._pool, place, group_id, after, limit)
+        read = table.effective_member_page if effective else table.member_page
+        return await read(self._pool, place, group_id, after, limit)
 
-    async def user_groups_page(self, caller: Caller, user_id: str, after: str, limit: int) -> list[Group]:
-        """Groups that a user is a direct member of, behind an id."""
+    async def user_groups_page(
+        self, caller: Caller, user_id: str, *, effective: bool, after: str, limit: int
+    ) -> list[Group]:
+        """Groups that a user is a member of, behind an id: direct ones, or effective ones at any depth."""
         place = _reached(caller, "User", user_id, await table.place_of_user(self._pool, user_id))
-        return await table.user_groups_page(self._pool, place.directory_id, user_id, after, limit)
+        read = table.effective_user_groups_page if effective else table.user_groups_page
+        return await read(self._pool, place.directory_id, user_id, after, limit)
 
     async def epoch(self) -> str:
         """Changes when the database is replaced or rolled back."""

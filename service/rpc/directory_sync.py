@@ -151,7 +151,9 @@ class LookupHandlers:
         group_id = required_id(request.group_id, "group_id")
         page, token = await page_of(
             request,
-            lambda after, limit: self._lookups.member_page(call.caller, group_id, after, limit),
+            lambda after, limit: self._lookups.member_page(
+                call.caller, group_id, effective=request.effective, after=after, limit=limit
+            ),
             lambda member: member.member.member_id,
         )
         return pb.ListGroupMembersResponse(members=[convert.membership(m) for m in page], next_page_token=token)
@@ -161,7 +163,9 @@ class LookupHandlers:
         user_id = required_id(request.user_id, "user_id")
         page, token = await page_of(
             request,
-            lambda after, limit: self._lookups.user_groups_page(call.caller, user_id, after, limit),
+            lambda after, limit: self._lookups.user_groups_page(
+                call.caller, user_id, effective=request.effective, after=after, limit=limit
+            ),
             lambda group: group.id,
         )
         return pb.ListUserGroupsResponse(groups=[convert.group(group) for group in page], next_page_token=token)

@@ -108,6 +108,20 @@ async def user_groups_page(pool: Pool, directory_id: str, user_id: str, after: s
     return [group_from_row(row) for row in rows]
 
 
+async def effective_member_page(pool: Pool, place: Place, group_id: str, after: str, limit: int) -> list[GroupMember]:
+    """At most `limit` users behind the id that are in the group or in one inside it, as if in the group itself."""
+    rows = await pool.fetch(SQL["effective_member_page"], place.directory_id, group_id, after, limit, place.name)
+    return [group_member_from_row(row) for row in rows]
+
+
+async def effective_user_groups_page(
+    pool: Pool, directory_id: str, user_id: str, after: str, limit: int
+) -> list[Group]:
+    """At most `limit` groups behind the id that the user is in, at any depth."""
+    rows = await pool.fetch(SQL["effective_user_groups_page"], directory_id, user_id, after, limit)
+    return [group_from_row(row) for row in rows]
+
+
 async def epoch(pool: Pool) -> str:
     """The id of the database; empty before the feed was set up."""
     found: str | None = await pool.fetchval(SQL["epoch"])

@@ -24,6 +24,7 @@ from service.storage.database import Pool
 from service.storage.filters import FilterCompiler, required_address
 from service.storage.queries import load_queries
 from service.storage.resource_columns import HAS_ADDRESS, TABLES
+from service.storage.resources import indirect_groups
 from service.storage.rows import decode_document, group_from_row, user_from_row
 from service.storage.sorting import SortKey, sort_key
 from service.storage.sql_text import Parameters
@@ -72,8 +73,12 @@ async def one_user(
         return None
     if not with_groups:
         return user_from_row(row), None
+    user = user_from_row(row)
     pairs: Any = decode_document(row["groups"]) if row["groups"] else []
-    return user_from_row(row), [GroupRef(group_id, name) for group_id, name in pairs]
+    groups = [GroupRef(group_id, name) for group_id, name in pairs]
+    if groups and row["nested"]:
+        groups += (await indirect_groups(pool, directory_id, [user.id], None)).get(user.id, [])
+    return user, groups
 
 
 async def few(pool: Pool, query: Query, most: int, timeout: float) -> list[User | Group]:
@@ -129,12 +134,17 @@ async def page_behind(
 async def groups_of(
     pool: Pool, directory_id: str, user_ids: Sequence[str], most: int
 ) -> dict[str, list[GroupRef]] | None:
-    """Groups by user; None when they are more than `most`."""
+    """Groups by user, direct ones first; None when they are more than `most`."""
     rows = await pool.fetch(SQL["groups_of_users"], directory_id, user_ids, most + 1)
     found: defaultdict[str, list[GroupRef]] = defaultdict(list)
     for row in rows:
         found[row["holder"]].append(GroupRef(row["id"], row["display_name"]))
-    return None if len(rows) > most else found
+    left = most - len(rows)
+    if left >= 0 and rows and rows[0]["nested"]:
+        for user_id, groups in (await indirect_groups(pool, directory_id, list(found), left + 1)).items():
+            found[user_id] += groups
+            left -= len(groups)
+    return None if left < 0 else found
 
 
 async def members_of(

@@ -64,11 +64,18 @@ def get(context: typer.Context, group_id: GroupId, output: DocumentOutput = Form
 
 
 @app.command()
-def members(context: typer.Context, group_id: GroupId, output: ListOutput = Format.table) -> None:
+def members(
+    context: typer.Context,
+    group_id: GroupId,
+    effective: Annotated[
+        bool, typer.Option("--effective", help="Only users, those of the groups inside it at any depth too.")
+    ] = False,
+    output: ListOutput = Format.table,
+) -> None:
     """List the members of a group: users, and groups inside it."""
 
     async def show(client: Client) -> None:
-        request = sync_pb2.ListGroupMembersRequest(group_id=group_id)
+        request = sync_pb2.ListGroupMembersRequest(group_id=group_id, effective=effective)
         await show_list(every(client.sync.ListGroupMembers, request, "members"), _MEMBER_COLUMNS, output)
 
     call(context, show)

@@ -109,13 +109,14 @@ async def _found(client: Client, request: sync_pb2.LookupUsersRequest) -> AsyncI
 def groups(
     context: typer.Context,
     user_id: Annotated[str, typer.Argument(help="User id.")],
+    effective: Annotated[bool, typer.Option("--effective", help="Also the groups around these, at any depth.")] = False,
     output: ListOutput = Format.table,
 ) -> None:
     """List the groups that a user is a direct member of."""
     columns: tuple[Column, ...] = (("ID", lambda group: group.id), ("NAME", lambda group: group.name))
 
     async def show(client: Client) -> None:
-        request = sync_pb2.ListUserGroupsRequest(user_id=user_id)
+        request = sync_pb2.ListUserGroupsRequest(user_id=user_id, effective=effective)
         await show_list(every(client.sync.ListUserGroups, request, "groups"), columns, output)
 
     call(context, show)

@@ -170,14 +170,14 @@ class DirectorySyncServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListGroupMembers(self, request, context):
-        """Members of a group, users and groups, by id.
+        """Members of a group, users and groups, by id; or its effective users, those of the groups inside it too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUserGroups(self, request, context):
-        """Groups that a user is a direct member of.
+        """Groups that a user is a direct member of; or its effective groups, those around them too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,9 +35,9 @@ class DirectorySyncStub:
     ListGroups: _aio.UnaryUnaryMultiCallable[_directory_sync_pb2.ListGroupsRequest, _directory_sync_pb2.ListGroupsResponse]
     """Groups of a directory in the order in which they arrived."""
     ListGroupMembers: _aio.UnaryUnaryMultiCallable[_directory_sync_pb2.ListGroupMembersRequest, _directory_sync_pb2.ListGroupMembersResponse]
-    """Members of a group, users and groups, by id."""
+    """Members of a group, users and groups, by id; or its effective users, those of the groups inside it too."""
     ListUserGroups: _aio.UnaryUnaryMultiCallable[_directory_sync_pb2.ListUserGroupsRequest, _directory_sync_pb2.ListUserGroupsResponse]
-    """Groups that a user is a direct member of."""
+    """Groups that a user is a direct member of; or its effective groups, those around them too."""
     ListEvents: _aio.UnaryUnaryMultiCallable[_directory_sync_pb2.ListEventsRequest, _directory_sync_pb2.ListEventsResponse]
     """One page of events behind a cursor. For readers that poll."""
     WatchEvents: _aio.UnaryStreamMultiCallable[_directory_sync_pb2.WatchEventsRequest, _directory_sync_pb2.WatchEventsResponse]
@@ -126,7 +126,7 @@ class DirectorySyncServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_sync_pb2.ListGroupMembersRequest,
         context: _aio.ServicerContext[_directory_sync_pb2.ListGroupMembersRequest, _abc.Awaitable[_directory_sync_pb2.ListGroupMembersResponse]],
     ) -> _abc.Awaitable[_directory_sync_pb2.ListGroupMembersResponse]:
-        """Members of a group, users and groups, by id."""
+        """Members of a group, users and groups, by id; or its effective users, those of the groups inside it too."""
 
     @_abc_1.abstractmethod
     def ListUserGroups(
@@ -134,7 +134,7 @@ class DirectorySyncServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_sync_pb2.ListUserGroupsRequest,
         context: _aio.ServicerContext[_directory_sync_pb2.ListUserGroupsRequest, _abc.Awaitable[_directory_sync_pb2.ListUserGroupsResponse]],
     ) -> _abc.Awaitable[_directory_sync_pb2.ListUserGroupsResponse]:
-        """Groups that a user is a direct member of."""
+        """Groups that a user is a direct member of; or its effective groups, those around them too."""
 
     @_abc_1.abstractmethod
     def ListEvents(

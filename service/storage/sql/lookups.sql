@@ -119,6 +119,47 @@ SELECT g.directory_id, g.organization_id, g.id, g.document::text AS document, g.
  WHERE m.directory_id = $1 AND m.member_id = $2 AND m.group_id > $3
  ORDER BY m.group_id LIMIT $4
 
+-- name: effective_user_groups_page
+-- Groups that a user is a member of, directly or by way of other groups, behind an id. UNION takes each group once, which
+-- ends cycles; the work is bounded by the memberships between groups, however deep they are.
+WITH RECURSIVE above (id) AS (
+  SELECT m.group_id FROM membership m WHERE m.directory_id = $1 AND m.member_id = $2
+  UNION
+  SELECT m.group_id FROM above a
+   CROSS JOIN LATERAL (SELECT x.group_id FROM membership x WHERE x.directory_id = $1 AND x.member_id = a.id OFFSET 0) AS m
+)
+SELECT g.directory_id, g.organization_id, g.id, g.document::text AS document, g.idp_id, g.version, g.created_at,
+       g.updated_at
+  FROM (SELECT a.id FROM above a WHERE a.id > $3 ORDER BY a.id LIMIT $4) AS p
+ CROSS JOIN LATERAL (SELECT x.* FROM directory_group x WHERE x.directory_id = $1 AND x.id = p.id OFFSET 0) AS g
+ ORDER BY g.id
+
+-- name: effective_member_page
+-- Users that are in a group, directly or by way of groups inside it, behind an id; each once, since its oldest membership
+-- of these. Groups inside a group are found by the beginning of their ids, without reading its users; of each group a page
+-- is read at most.
+WITH RECURSIVE below (id) AS (
+  SELECT $2::text COLLATE "C"
+  UNION
+  SELECT m.member_id FROM below b
+   CROSS JOIN LATERAL (SELECT x.member_id FROM membership x
+                        WHERE x.directory_id = $1 AND x.group_id = b.id AND x.member_id >= 'directory_group_'
+                          AND x.member_id < 'directory_group`' OFFSET 0) AS m
+), page AS (
+  SELECT f.member_id, min(f.created_at) AS created_at, min(f.user_name) AS member_name
+    FROM below b
+   CROSS JOIN LATERAL (
+     SELECT m.member_id, m.created_at, u.user_name
+       FROM membership m
+      CROSS JOIN LATERAL (SELECT x.user_name FROM directory_user x WHERE x.directory_id = $1 AND x.id = m.member_id
+                             AND NOT x.hidden OFFSET 0) AS u
+      WHERE m.directory_id = $1 AND m.group_id = b.id AND m.member_id > $3 AND m.member_type = 'User'
+      ORDER BY m.member_id LIMIT $4) AS f
+   GROUP BY f.member_id ORDER BY f.member_id LIMIT $4
+)
+SELECT $2::text AS group_id, $5::text AS group_name, p.member_id, 'User' AS member_type, p.created_at, p.member_name
+  FROM page p ORDER BY p.member_id
+
 -- name: epoch
 -- Which database this is.
 SELECT epoch FROM feed_state WHERE id = 1
