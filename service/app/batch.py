@@ -24,7 +24,7 @@ from service.storage import batches
 from service.storage.database import Connection
 
 # A command that asks again and again for something it was given is a fault of ours, not of the caller.
-_MAX_LOADS = 8
+_MAX_LOADS = 16
 
 
 @dataclass(slots=True)

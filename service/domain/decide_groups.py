@@ -132,7 +132,7 @@ def _member_delta(
         for member in added
         if (ref := found.refs[member.value]).id != group_id  # a group within itself would have no end
     ]
-    return Delta(begin, [_named(view, current[member_id]) for member_id in removed], writes)
+    return Delta(begin, _named(view, [current[member_id] for member_id in removed]), writes)
 
 
 def named_values(operations: Sequence[MemberOp]) -> tuple[str, ...]:
@@ -140,12 +140,13 @@ def named_values(operations: Sequence[MemberOp]) -> tuple[str, ...]:
     return MemberPlan((), tuple(operations)).named
 
 
-def _named(view: View, member: Member) -> Member:
+def _named(view: View, members: Sequence[Member]) -> list[Member]:
     """One membership is loaded without the member's name; the event tells it."""
-    if member.name:
-        return member
-    ref = view.refs([member.member_id]).get(member.member_id)
-    return member if ref is None else replace(member, name=ref.name, hidden=ref.hidden)
+    refs = view.refs(member.member_id for member in members if not member.name)
+    return [
+        member if (ref := refs.get(member.member_id)) is None else replace(member, name=ref.name, hidden=ref.hidden)
+        for member in members
+    ]
 
 
 def _update(  # noqa: PLR0917 (the parts of one update)

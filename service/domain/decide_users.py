@@ -74,13 +74,11 @@ def _is_hidden(view: View, user: User) -> bool:
 
 
 def _check_unique(view: View, user: User) -> None:
-    holder = view.user_with_key(user.key)
-    if holder is not None and holder != user.id:
+    holder = view.users_with_keys([user.key]).get(user.key, user.id)
+    if holder != user.id:
         raise Uniqueness("another user of this directory has this userName")
-    if view.head.policy.unique_emails and user.active:
-        for email in user.email_keys:
-            if view.active_with_email(email) - {user.id}:
-                raise Uniqueness("another active user of this directory has this e-mail address")
+    if view.head.policy.unique_emails and user.active and view.active_with_emails(user.email_keys) - {user.id}:
+        raise Uniqueness("another active user of this directory has this e-mail address")
 
 
 def _update(

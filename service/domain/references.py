@@ -30,19 +30,16 @@ class Found:
 
 
 def find(view: View, values: Iterable[str]) -> Found:
-    """Look the values up. Each that is an id costs one probe, each that is none up to three."""
+    """Look the values up, all of them together: however many they are, they cost four loads at most."""
     wanted = list(dict.fromkeys(values))
-    refs = dict(view.refs(wanted))
-    ids: dict[str, str] = {}
-    for value in wanted:
-        if value in refs:
-            continue
-        ref = view.with_external_id(value)
-        found = ref.id if ref is not None else view.user_with_key(user_key(value))
-        if found is not None:
-            ids[value] = found
-            refs.update(view.refs([found]))
-    return Found(refs, ids)
+    refs = view.refs(wanted)
+    others = [value for value in wanted if value not in refs]
+    by_external_id = view.with_external_ids(others)
+    ids = {value: ref.id for value, ref in by_external_id.items()}
+    keys = {value: user_key(value) for value in others if value not in ids}
+    by_key = view.users_with_keys(keys.values())
+    ids |= {value: by_key[key] for value, key in keys.items() if key in by_key}
+    return Found(refs | view.refs(ids.values()), ids)
 
 
 def by_id(operations: Sequence[MemberOp], found: Found) -> list[MemberOp]:
@@ -88,12 +85,15 @@ def arrive(
     """The memberships that were waiting for this user or group begin."""
     changes: list[Change] = []
     waiting = view.awaiting(user_key(arrived.id)) if announced else []
-    for item in [*waiting, *_waiting(view, arrived)]:
+    waiting += _waiting(view, arrived)
+    groups = view.groups(item.group_id for item in waiting)
+    joined = view.groups_with_member(arrived.id, groups)
+    for item in waiting:
         key = (view.directory_id, item.group_id, item.value)
         writes.awaited[key] = None
-        group = view.group(item.group_id)
+        group = groups.get(item.group_id)
         place = (view.directory_id, item.group_id, arrived.id)
-        if group is None or place in writes.members or group.id == arrived.id or view.members(group.id, [arrived.id]):
+        if group is None or place in writes.members or group.id == arrived.id or group.id in joined:
             continue
         moved = replace(group, version=group.version + 1, updated_at=now)
         writes.groups[(view.directory_id, group.id)] = moved

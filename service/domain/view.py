@@ -27,19 +27,27 @@ class View:
             raise Missing(Needs(user_ids={key}))
         return self._state.users[key]
 
-    def user_with_key(self, user_key: str) -> str | None:
-        """Id of the user that has this userName."""
-        key = (self.directory_id, user_key)
-        if key not in self._state.user_keys:
-            raise Missing(Needs(user_keys={key}))
-        return self._state.user_keys[key]
+    def users_with_keys(self, user_keys: Iterable[str]) -> dict[str, str]:
+        """Ids of the users that have these userNames, by key."""
+        keys = {user_key: (self.directory_id, user_key) for user_key in user_keys}
+        known = self._state.user_keys
+        missing = {key for key in keys.values() if key not in known}
+        if missing:
+            raise Missing(Needs(user_keys=missing))
+        return {user_key: user_id for user_key, key in keys.items() if (user_id := known[key]) is not None}
 
     def group(self, group_id: str) -> Group | None:
         """By id."""
-        key = (self.directory_id, group_id)
-        if key not in self._state.groups:
-            raise Missing(Needs(group_ids={key}))
-        return self._state.groups[key]
+        return self.groups([group_id]).get(group_id)
+
+    def groups(self, ids: Iterable[str]) -> dict[str, Group]:
+        """Those of the ids that are groups."""
+        keys = {group_id: (self.directory_id, group_id) for group_id in ids}
+        known = self._state.groups
+        missing = {key for key in keys.values() if key not in known}
+        if missing:
+            raise Missing(Needs(group_ids=missing))
+        return {group_id: group for group_id, key in keys.items() if (group := known[key]) is not None}
 
     def groups_with_key(self, name_key: str) -> frozenset[str]:
         """Ids of the groups that bear this displayName."""
@@ -57,13 +65,19 @@ class View:
             raise Missing(Needs(refs=missing))
         return {member_id: ref for member_id, key in keys.items() if (ref := known[key]) is not None}
 
-    def with_external_id(self, external_id: str) -> Ref | None:
-        """What had this externalId before the batch and is still there; None when that is not exactly one thing."""
-        key = (self.directory_id, external_id)
-        if key not in self._state.externals:
-            raise Missing(Needs(externals={key}))
-        found = [ref for ref in self._state.externals[key] if (self.directory_id, ref.id) not in self._state.gone]
-        return found[0] if len(found) == 1 else None
+    def with_external_ids(self, external_ids: Iterable[str]) -> dict[str, Ref]:
+        """What had these externalIds before the batch and is still there, where that is exactly one thing."""
+        keys = {external_id: (self.directory_id, external_id) for external_id in external_ids}
+        known, gone = self._state.externals, self._state.gone
+        missing = {key for key in keys.values() if key not in known}
+        if missing:
+            raise Missing(Needs(externals=missing))
+        found: dict[str, Ref] = {}
+        for external_id, key in keys.items():
+            refs = [ref for ref in known[key] if (self.directory_id, ref.id) not in gone]
+            if len(refs) == 1:
+                found[external_id] = refs[0]
+        return found
 
     def awaiting(self, key: str) -> list[Awaited]:
         """The references that wait for something of this key, folded like a userName."""
@@ -84,16 +98,18 @@ class View:
         ]
         return found
 
-    def active_with_email(self, email: str) -> set[str]:
-        """Ids of the active users that have this address."""
-        key = (self.directory_id, email)
-        if key not in self._state.emails:
-            raise Missing(Needs(emails={key}))
-        found = set(self._state.emails[key])
-        for user_id in [user_id for directory_id, user_id in self._state.users if directory_id == self.directory_id]:
-            user = self.user(user_id)
+    def active_with_emails(self, emails: Iterable[str]) -> set[str]:
+        """Ids of the active users that have one of these addresses."""
+        keys = {email: (self.directory_id, email) for email in emails}
+        missing = {key for key in keys.values() if key not in self._state.emails}
+        if missing:
+            raise Missing(Needs(emails=missing))
+        found = {user_id for key in keys.values() for user_id in self._state.emails[key]}
+        for (directory_id, user_id), user in self._state.users.items():
+            if directory_id != self.directory_id:
+                continue
             found.discard(user_id)
-            if user is not None and user.active and email in user.email_keys:
+            if user is not None and user.active and not keys.keys().isdisjoint(user.email_keys):
                 found.add(user_id)
         return found
 
@@ -127,6 +143,21 @@ class View:
         if missing:
             raise Missing(Needs(members=missing))
         return {member_id: member for member_id, key in keys.items() if (member := known[key]) is not None}
+
+    def groups_with_member(self, member_id: str, group_ids: Iterable[str]) -> set[str]:
+        """Those of the groups that have this member now."""
+        known, whole = self._state.members, self._state.all_members
+        found, missing = set(), set()
+        for group_id in group_ids:
+            everyone = whole.get((self.directory_id, group_id))
+            key = (self.directory_id, group_id, member_id)
+            if everyone is None and key not in known:
+                missing.add(key)
+            elif member_id in everyone if everyone is not None else known[key] is not None:
+                found.add(group_id)
+        if missing:
+            raise Missing(Needs(members=missing))
+        return found
 
     def all_members(self, group_id: str) -> Mapping[str, Member]:
         """Everyone in the group."""
