@@ -123,11 +123,12 @@ class Pages:
         if run.complete or run.lost or run.end == name[1]:
             return
         self._kept[name] = run
-        self._bytes += _size(run.batches)
+        self._bytes += _size(name[0], run.batches)
         while self._bytes > _KEPT_BYTES and self._kept:
-            self._bytes -= _size(self._kept.popitem(last=False)[1].batches)
+            (key, _), oldest = self._kept.popitem(last=False)
+            self._bytes -= _size(key, oldest.batches)
 
 
-def _size(batches: Iterable[Batch]) -> int:
-    # Each body is there a second time in the message made of it.
-    return 200 + sum(200 + 2 * len(batch.body) for batch in batches)
+def _size(key: ChannelKey, batches: Iterable[Batch]) -> int:
+    # Each body is there a second time in the message made of it. A page of nothing still holds the scope it is of.
+    return 200 + key.scope.size + sum(200 + 2 * len(batch.body) for batch in batches)

@@ -1,6 +1,7 @@
 """Which events a reader gets: the caller's bounds and the reader's filter in one value."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from service.domain.caller import Caller, not_found
 from service.domain.errors import ArgumentError
@@ -35,7 +36,7 @@ class EventFilter:
                 raise ArgumentError(detail, field="filter.types")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """Bounds (None: none) and types. Equal scopes read equal bytes."""
 
@@ -56,6 +57,12 @@ class Scope:
     def unbounded(self) -> bool:
         """Every directory, every type."""
         return self.directory_ids is None and self.organization_ids is None
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that its texts take, roughly."""
+        texts = (*(self.directory_ids or ()), *(self.organization_ids or ()), *(self.types or ()), *self.beginnings)
+        return sum(100 + len(text) for text in texts)
 
     def reaches(self, directory_id: str, organization_id: str) -> bool:
         """Whether the directory is in scope."""
