@@ -55,7 +55,7 @@ class User:
         """The normalised fields; see `profile_of`."""
         return profile_of(self.document)
 
-    @property
+    @cached_property
     def email_keys(self) -> list[str]:
         """Every address, case-folded, the primary one first, none twice. One too long to be looked up is left out."""
         values = [self.profile["email"] or ""]
