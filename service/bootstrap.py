@@ -17,6 +17,7 @@ from service.app.clock import IdSource, system_clock
 from service.app.commit import Committer, Limits
 from service.app.credentials import Credentials
 from service.app.custom_schemas import ExtensionSchemas
+from service.app.diagnostics import Diagnostics
 from service.app.directories import Directories
 from service.app.eventlog import EventLog
 from service.app.feed import Feed
@@ -110,6 +111,7 @@ class _Parts:
             clock=self.clock,
             telemetry=self.telemetry,
         )
+        self.diagnostics = Diagnostics(pool, self.clock, self.telemetry)
         self.edge = Edge(
             self._methods(log),
             authenticate=self.credentials.authenticate,
@@ -139,11 +141,11 @@ class _Parts:
         organizations = Organizations(pool, new_ids=new_ids, clock=clock)
         info = ServerInfo(version=version("directorysync"), retention_days=self.config.retention_days)
         lookups = LookupHandlers(Lookups(pool, self.directories), self.directories, info)
-        one = Ingest(pool, self.committer, new_ids)
+        one = Ingest(pool, self.committer, new_ids, self.diagnostics)
         ingest = IngestHandlers(one, scope, self.feed.cursor_of)
         bulk = BulkHandlers(Bulk(one), scope)
         search = SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock))
-        admin = AdminHandlers(organizations, self.directories, tokens, keys)
+        admin = AdminHandlers(organizations, self.directories, tokens, keys, self.diagnostics)
         handlers = (lookups, EventHandlers(self.feed), admin)
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
         return [*written, *(method for handler in handlers for method in handler.methods())]
@@ -152,7 +154,15 @@ class _Parts:
         """What runs beside the calls, until cancelled. Each part mends its connections itself; none may end."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for part in (self.committer, self.sequencer, self.feed, self.credentials, self.directories):
+                parts = (
+                    self.committer,
+                    self.sequencer,
+                    self.feed,
+                    self.credentials,
+                    self.directories,
+                    self.diagnostics,
+                )
+                for part in parts:
                     tasks.create_task(part.run())
         except* Exception as group:
             for error in group.exceptions:
@@ -208,6 +218,7 @@ async def running(config: ServiceConfig) -> AsyncIterator[Service]:
             await asyncio.gather(background, return_exceptions=True)
             with contextlib.suppress(*BROKEN, asyncpg.PostgresError):
                 await parts.credentials.flush()
+                await parts.diagnostics.flush()
 
 
 async def _check(database_url: str) -> None:

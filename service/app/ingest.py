@@ -7,6 +7,7 @@ import msgspec
 
 from service.app.clock import IdSource
 from service.app.commit import Committer
+from service.app.diagnostics import Diagnostics
 from service.domain import commands, ids
 from service.domain.caller import not_found
 from service.domain.decision import Outcome
@@ -67,10 +68,11 @@ def _check_id(kind: ResourceType, resource_id: str) -> None:
 class Ingest:
     """Commands and reads on one resource of one directory."""
 
-    def __init__(self, pool: Pool, committer: Committer, new_ids: IdSource) -> None:
+    def __init__(self, pool: Pool, committer: Committer, new_ids: IdSource, diagnostics: Diagnostics) -> None:
         self._pool = pool
         self._committer = committer
         self._ids = new_ids
+        self._diagnostics = diagnostics
 
     async def create(
         self, directory: Directory, kind: ResourceType, text: str, projection: Projection, request_id: str
@@ -137,7 +139,11 @@ class Ingest:
 
     async def run(self, directory: Directory, command: commands.Command, size: int, request_id: str) -> Outcome:
         """Commit a command that is decoded already."""
-        return await self._committer.submit(directory.id, command, request_id=request_id, size=size)
+        outcome = await self._committer.submit(directory.id, command, request_id=request_id, size=size)
+        if outcome.diagnostics:
+            kind = USER if isinstance(outcome.entity, User) else GROUP
+            self._diagnostics.note(directory.id, kind.name, outcome.diagnostics, request_id)
+        return outcome
 
     async def get(self, directory: Directory, kind: ResourceType, resource_id: str, projection: Projection) -> Loaded:
         """GET of one resource."""
@@ -149,7 +155,7 @@ class Ingest:
         return await self._load(entity, projection)
 
     async def _submit(self, directory: Directory, command: commands.Command, text: str, request_id: str) -> Outcome:
-        return await self._committer.submit(directory.id, command, request_id=request_id, size=len(text))
+        return await self.run(directory, command, len(text), request_id)
 
     async def _complete(
         self, outcome: Outcome, projection: Projection, *, fresh: bool = False, most_members: int | None = None

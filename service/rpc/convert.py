@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from directorysync.v1 import directory_admin_pb2, events_pb2, resources_pb2
+from directorysync.v1 import directory_admin_pb2, directory_ingest_pb2, events_pb2, resources_pb2
 from service.domain.api_key import ApiKey
 from service.domain.change import Event, GroupMember
+from service.domain.diagnostic import DiagnosticCount
 from service.domain.directory import Directory, DirectoryState, DirectorySummary, DirectoryToken, Organization
 from service.domain.group import Group
 from service.domain.policy import Deactivation, Policy
@@ -25,6 +26,10 @@ _DIRECTORY_STATES = {
 _DEACTIVATIONS = {
     Deactivation.KEEP: resources_pb2.DEACTIVATION_KEEP,
     Deactivation.DELETE: resources_pb2.DEACTIVATION_DELETE,
+}
+_RESOURCE_TYPES = {
+    "User": directory_ingest_pb2.RESOURCE_TYPE_USER,
+    "Group": directory_ingest_pb2.RESOURCE_TYPE_GROUP,
 }
 _MEMBER_TYPES = {"User": resources_pb2.MEMBER_TYPE_USER, "Group": resources_pb2.MEMBER_TYPE_GROUP}
 
@@ -110,6 +115,19 @@ def api_key(value: ApiKey) -> directory_admin_pb2.ApiKey:
         expire_time=timestamp(value.expires_at),
         last_use_time=timestamp(value.last_used_at),
         revoke_time=timestamp(value.revoked_at),
+    )
+
+
+def diagnostic(value: DiagnosticCount) -> directory_admin_pb2.Diagnostic:
+    """DiagnosticCount -> directory_admin.proto."""
+    return directory_admin_pb2.Diagnostic(
+        resource_type=_RESOURCE_TYPES[value.kind.resource_type],
+        path=value.kind.path,
+        reason=value.kind.reason,
+        count=value.count,
+        first_seen_time=timestamp(value.first_seen_at),
+        last_seen_time=timestamp(value.last_seen_at),
+        last_request_id=value.last_request_id,
     )
 
 

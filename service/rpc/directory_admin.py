@@ -2,6 +2,7 @@
 
 from directorysync.v1 import directory_admin_pb2 as pb
 from service.app.api_keys import ApiKeys
+from service.app.diagnostics import Diagnostics
 from service.app.directories import Directories
 from service.app.organizations import Organizations
 from service.app.tokens import Tokens
@@ -18,12 +19,18 @@ class AdminHandlers:
     """Check, convert, call, convert."""
 
     def __init__(
-        self, organizations: Organizations, directories: Directories, tokens: Tokens, api_keys: ApiKeys
+        self,
+        organizations: Organizations,
+        directories: Directories,
+        tokens: Tokens,
+        api_keys: ApiKeys,
+        diagnostics: Diagnostics,
     ) -> None:
         self._organizations = organizations
         self._directories = directories
         self._tokens = tokens
         self._api_keys = api_keys
+        self._diagnostics = diagnostics
 
     def methods(self) -> list[Method]:
         """The RPCs of DirectoryAdmin."""
@@ -41,6 +48,7 @@ class AdminHandlers:
             "CreateApiKey": self.create_api_key,
             "ListApiKeys": self.list_api_keys,
             "RevokeApiKey": self.revoke_api_key,
+            "ListDiagnostics": self.list_diagnostics,
         }
         return unary_methods(pb.DESCRIPTOR, "DirectoryAdmin", (Scope.ADMIN,), handlers)
 
@@ -151,3 +159,9 @@ class AdminHandlers:
         """RevokeApiKey."""
         revoked = await self._api_keys.revoke(call.caller, required_id(request.id, "id"))
         return pb.RevokeApiKeyResponse(api_key=convert.api_key(revoked))
+
+    async def list_diagnostics(self, request: pb.ListDiagnosticsRequest, call: Call) -> pb.ListDiagnosticsResponse:
+        """ListDiagnostics."""
+        directory = await self._directories.reached(call.caller, required_id(request.directory_id, "directory_id"))
+        found = await self._diagnostics.of_directory(directory)
+        return pb.ListDiagnosticsResponse(diagnostics=[convert.diagnostic(each) for each in found])

@@ -95,7 +95,7 @@ async def unpurged(pool: Pool) -> list[str]:
 
 async def purge(pool: Pool, directory_id: str, chunk: int) -> None:
     """Remove memberships, users and groups, `chunk` rows a transaction. May be stopped and started again."""
-    for statement in ("purge_memberships", "purge_pending", "purge_users", "purge_groups"):
+    for statement in ("purge_memberships", "purge_pending", "purge_diagnostics", "purge_users", "purge_groups"):
         # An answer "DELETE 17" names the number of rows.
         while int((await pool.execute(SQL[statement], directory_id, chunk)).rpartition(" ")[2]) >= chunk:
             pass

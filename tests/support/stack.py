@@ -14,6 +14,7 @@ from service.app.api_keys import ApiKeys
 from service.app.clock import Clock, IdSource
 from service.app.credentials import Credentials, ensure_admin_key, new_secret
 from service.app.custom_schemas import ExtensionSchemas
+from service.app.diagnostics import Diagnostics
 from service.app.directories import Directories
 from service.app.eventlog import EventLog
 from service.app.lookups import Lookups
@@ -70,6 +71,7 @@ class Stack:
     admin: str
     commits: list[int]
     new_ids: IdSource
+    diagnostics: Diagnostics
 
     async def call(self, name: str, secret: str | None = None, /, **fields: Any) -> Any:
         """Call `Service/Method` with the fields of its request; without a secret as the unbounded administrator."""
@@ -186,8 +188,9 @@ async def open_stack(database_url: str, time: ManualTime | None = None) -> Async
         organizations = Organizations(pool, new_ids=new_ids, clock=clock)
         lookups = Lookups(pool, directories)
         scope = IngestScope(directories)
+        diagnostics = Diagnostics(pool, clock, telemetry)
         methods = [
-            *AdminHandlers(organizations, directories, tokens, api_keys).methods(),
+            *AdminHandlers(organizations, directories, tokens, api_keys, diagnostics).methods(),
             *LookupHandlers(lookups, directories, ServerInfo("1.2.3", 30)).methods(),
             *SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock)).methods(),
         ]
@@ -200,4 +203,4 @@ async def open_stack(database_url: str, time: ManualTime | None = None) -> Async
         admin = new_secret("sk_")
         async with pool.acquire() as connection:
             await ensure_admin_key(connection, admin, new_ids=new_ids, clock=clock)  # type: ignore[arg-type]
-        yield Stack(pool, time, edge, credentials, directories, scope, admin, commits, new_ids)
+        yield Stack(pool, time, edge, credentials, directories, scope, admin, commits, new_ids, diagnostics)

@@ -1,5 +1,6 @@
 """`dirsync directory`: connected sources of users and groups."""
 
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -28,6 +29,8 @@ from directorysync.client import Client
 from directorysync.paging import every
 from directorysync.v1 import directory_admin_pb2 as admin_pb2
 from directorysync.v1 import directory_sync_pb2 as sync_pb2
+from directorysync.v1.directory_admin_pb2 import Diagnostic
+from directorysync.v1.directory_ingest_pb2 import ResourceType
 from directorysync.v1.resources_pb2 import Deactivation, Directory, DirectoryPolicy, DirectoryState
 
 app = typer.Typer(help="Connected sources of users and groups.", no_args_is_help=True)
@@ -48,6 +51,14 @@ class UniqueOption(StrEnum):
     provider = "provider"
 
 
+_DIAGNOSTIC_COLUMNS: tuple[Column, ...] = (
+    ("TYPE", lambda found: enum_name(ResourceType, found.resource_type, "RESOURCE_TYPE_")),
+    ("PATH", lambda found: found.path),
+    ("REASON", lambda found: found.reason),
+    ("COUNT", lambda found: str(found.count)),
+    ("LAST SEEN", lambda found: time_text(found.last_seen_time)),
+    ("LAST REQUEST", lambda found: found.last_request_id),
+)
 DirectoryId = Annotated[str, typer.Argument(help="Directory id.")]
 HttpUrl = Annotated[
     str,
@@ -183,6 +194,21 @@ def _apply(
         policy.unique_group_names = unique_group_names is UniqueOption.on
     if unique_emails is not None:
         policy.unique_emails = unique_emails
+
+
+@app.command()
+def diagnostics(context: typer.Context, directory_id: DirectoryId, output: ListOutput = Format.table) -> None:
+    """List what the provider sent and could not be understood: where and why, never the values."""
+
+    async def found(client: Client) -> AsyncIterator[Diagnostic]:
+        request = admin_pb2.ListDiagnosticsRequest(directory_id=directory_id)
+        for diagnostic in (await client.admin.ListDiagnostics(request)).diagnostics:
+            yield diagnostic
+
+    async def show(client: Client) -> None:
+        await show_list(found(client), _DIAGNOSTIC_COLUMNS, output)
+
+    call(context, show)
 
 
 @app.command()

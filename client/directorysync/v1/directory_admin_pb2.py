@@ -22,72 +22,79 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from directorysync.v1 import directory_ingest_pb2 as directorysync_dot_v1_dot_directory__ingest__pb2
 from directorysync.v1 import events_pb2 as directorysync_dot_v1_dot_events__pb2
 from directorysync.v1 import resources_pb2 as directorysync_dot_v1_dot_resources__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&directorysync/v1/directory_admin.proto\x12\x10\x64irectorysync.v1\x1a\x1d\x64irectorysync/v1/events.proto\x1a directorysync/v1/resources.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x18\n\x10organization_ids\x18\x04 \x03(\t\x12\x15\n\rdirectory_ids\x18\x05 \x03(\t\x12\x0e\n\x06suffix\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x19\x43reateOrganizationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\"R\n\x1a\x43reateOrganizationResponse\x12\x34\n\x0corganization\x18\x01 \x01(\x0b\x32\x1e.directorysync.v1.Organization\"D\n\x16GetOrganizationRequest\x12\x0c\n\x02id\x18\x01 \x01(\tH\x00\x12\x15\n\x0b\x65xternal_id\x18\x02 \x01(\tH\x00\x42\x05\n\x03key\"O\n\x17GetOrganizationResponse\x12\x34\n\x0corganization\x18\x01 \x01(\x0b\x32\x1e.directorysync.v1.Organization\"O\n\x18ListOrganizationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"k\n\x19ListOrganizationsResponse\x12\x35\n\rorganizations\x18\x01 \x03(\x0b\x32\x1e.directorysync.v1.Organization\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x19\x44\x65leteOrganizationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1c\n\x1a\x44\x65leteOrganizationResponse\"Q\n\x16\x43reateDirectoryRequest\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\"\x8a\x01\n\x17\x43reateDirectoryResponse\x12.\n\tdirectory\x18\x01 \x01(\x0b\x32\x1b.directorysync.v1.Directory\x12/\n\x05token\x18\x02 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\x12\x0e\n\x06secret\x18\x03 \x01(\t\"\xbb\x01\n\x16UpdateDirectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08provider\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x64isabled\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x31\n\x06policy\x18\x05 \x01(\x0b\x32!.directorysync.v1.DirectoryPolicyB\x07\n\x05_nameB\x0b\n\t_providerB\x0b\n\t_disabled\"I\n\x17UpdateDirectoryResponse\x12.\n\tdirectory\x18\x01 \x01(\x0b\x32\x1b.directorysync.v1.Directory\"$\n\x16\x44\x65leteDirectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x19\n\x17\x44\x65leteDirectoryResponse\"d\n\x1b\x43reateDirectoryTokenRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x1c\x43reateDirectoryTokenResponse\x12/\n\x05token\x18\x01 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\x12\x0e\n\x06secret\x18\x02 \x01(\t\"2\n\x1aListDirectoryTokensRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\"O\n\x1bListDirectoryTokensResponse\x12\x30\n\x06tokens\x18\x01 \x03(\x0b\x32 .directorysync.v1.DirectoryToken\"?\n\x1bRevokeDirectoryTokenRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"O\n\x1cRevokeDirectoryTokenResponse\x12/\n\x05token\x18\x01 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\"\x95\x01\n\x13\x43reateApiKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12\x18\n\x10organization_ids\x18\x03 \x03(\t\x12\x15\n\rdirectory_ids\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\x14\x43reateApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x18.directorysync.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\";\n\x12ListApiKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x13ListApiKeysResponse\x12*\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x18.directorysync.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x13RevokeApiKeyRequest\x12\n\n\x02id\x18\x01 \x01(\t\"A\n\x14RevokeApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x18.directorysync.v1.ApiKey2\xfc\n\n\x0e\x44irectoryAdmin\x12o\n\x12\x43reateOrganization\x12+.directorysync.v1.CreateOrganizationRequest\x1a,.directorysync.v1.CreateOrganizationResponse\x12\x66\n\x0fGetOrganization\x12(.directorysync.v1.GetOrganizationRequest\x1a).directorysync.v1.GetOrganizationResponse\x12l\n\x11ListOrganizations\x12*.directorysync.v1.ListOrganizationsRequest\x1a+.directorysync.v1.ListOrganizationsResponse\x12o\n\x12\x44\x65leteOrganization\x12+.directorysync.v1.DeleteOrganizationRequest\x1a,.directorysync.v1.DeleteOrganizationResponse\x12\x66\n\x0f\x43reateDirectory\x12(.directorysync.v1.CreateDirectoryRequest\x1a).directorysync.v1.CreateDirectoryResponse\x12\x66\n\x0fUpdateDirectory\x12(.directorysync.v1.UpdateDirectoryRequest\x1a).directorysync.v1.UpdateDirectoryResponse\x12\x66\n\x0f\x44\x65leteDirectory\x12(.directorysync.v1.DeleteDirectoryRequest\x1a).directorysync.v1.DeleteDirectoryResponse\x12u\n\x14\x43reateDirectoryToken\x12-.directorysync.v1.CreateDirectoryTokenRequest\x1a..directorysync.v1.CreateDirectoryTokenResponse\x12r\n\x13ListDirectoryTokens\x12,.directorysync.v1.ListDirectoryTokensRequest\x1a-.directorysync.v1.ListDirectoryTokensResponse\x12u\n\x14RevokeDirectoryToken\x12-.directorysync.v1.RevokeDirectoryTokenRequest\x1a..directorysync.v1.RevokeDirectoryTokenResponse\x12]\n\x0c\x43reateApiKey\x12%.directorysync.v1.CreateApiKeyRequest\x1a&.directorysync.v1.CreateApiKeyResponse\x12Z\n\x0bListApiKeys\x12$.directorysync.v1.ListApiKeysRequest\x1a%.directorysync.v1.ListApiKeysResponse\x12]\n\x0cRevokeApiKey\x12%.directorysync.v1.RevokeApiKeyRequest\x1a&.directorysync.v1.RevokeApiKeyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&directorysync/v1/directory_admin.proto\x12\x10\x64irectorysync.v1\x1a\'directorysync/v1/directory_ingest.proto\x1a\x1d\x64irectorysync/v1/events.proto\x1a directorysync/v1/resources.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x18\n\x10organization_ids\x18\x04 \x03(\t\x12\x15\n\rdirectory_ids\x18\x05 \x03(\t\x12\x0e\n\x06suffix\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x19\x43reateOrganizationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\"R\n\x1a\x43reateOrganizationResponse\x12\x34\n\x0corganization\x18\x01 \x01(\x0b\x32\x1e.directorysync.v1.Organization\"D\n\x16GetOrganizationRequest\x12\x0c\n\x02id\x18\x01 \x01(\tH\x00\x12\x15\n\x0b\x65xternal_id\x18\x02 \x01(\tH\x00\x42\x05\n\x03key\"O\n\x17GetOrganizationResponse\x12\x34\n\x0corganization\x18\x01 \x01(\x0b\x32\x1e.directorysync.v1.Organization\"O\n\x18ListOrganizationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"k\n\x19ListOrganizationsResponse\x12\x35\n\rorganizations\x18\x01 \x03(\x0b\x32\x1e.directorysync.v1.Organization\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x19\x44\x65leteOrganizationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1c\n\x1a\x44\x65leteOrganizationResponse\"Q\n\x16\x43reateDirectoryRequest\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\"\x8a\x01\n\x17\x43reateDirectoryResponse\x12.\n\tdirectory\x18\x01 \x01(\x0b\x32\x1b.directorysync.v1.Directory\x12/\n\x05token\x18\x02 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\x12\x0e\n\x06secret\x18\x03 \x01(\t\"\xbb\x01\n\x16UpdateDirectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08provider\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x64isabled\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x31\n\x06policy\x18\x05 \x01(\x0b\x32!.directorysync.v1.DirectoryPolicyB\x07\n\x05_nameB\x0b\n\t_providerB\x0b\n\t_disabled\"I\n\x17UpdateDirectoryResponse\x12.\n\tdirectory\x18\x01 \x01(\x0b\x32\x1b.directorysync.v1.Directory\"$\n\x16\x44\x65leteDirectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x19\n\x17\x44\x65leteDirectoryResponse\"d\n\x1b\x43reateDirectoryTokenRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x1c\x43reateDirectoryTokenResponse\x12/\n\x05token\x18\x01 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\x12\x0e\n\x06secret\x18\x02 \x01(\t\"2\n\x1aListDirectoryTokensRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\"O\n\x1bListDirectoryTokensResponse\x12\x30\n\x06tokens\x18\x01 \x03(\x0b\x32 .directorysync.v1.DirectoryToken\"?\n\x1bRevokeDirectoryTokenRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"O\n\x1cRevokeDirectoryTokenResponse\x12/\n\x05token\x18\x01 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\"\x95\x01\n\x13\x43reateApiKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12\x18\n\x10organization_ids\x18\x03 \x03(\t\x12\x15\n\rdirectory_ids\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\x14\x43reateApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x18.directorysync.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\";\n\x12ListApiKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x13ListApiKeysResponse\x12*\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x18.directorysync.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x13RevokeApiKeyRequest\x12\n\n\x02id\x18\x01 \x01(\t\"A\n\x14RevokeApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x18.directorysync.v1.ApiKey\"\xf2\x01\n\nDiagnostic\x12\x35\n\rresource_type\x18\x01 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x33\n\x0f\x66irst_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0flast_request_id\x18\x07 \x01(\t\".\n\x16ListDiagnosticsRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\"L\n\x17ListDiagnosticsResponse\x12\x31\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x1c.directorysync.v1.Diagnostic2\xe4\x0b\n\x0e\x44irectoryAdmin\x12o\n\x12\x43reateOrganization\x12+.directorysync.v1.CreateOrganizationRequest\x1a,.directorysync.v1.CreateOrganizationResponse\x12\x66\n\x0fGetOrganization\x12(.directorysync.v1.GetOrganizationRequest\x1a).directorysync.v1.GetOrganizationResponse\x12l\n\x11ListOrganizations\x12*.directorysync.v1.ListOrganizationsRequest\x1a+.directorysync.v1.ListOrganizationsResponse\x12o\n\x12\x44\x65leteOrganization\x12+.directorysync.v1.DeleteOrganizationRequest\x1a,.directorysync.v1.DeleteOrganizationResponse\x12\x66\n\x0f\x43reateDirectory\x12(.directorysync.v1.CreateDirectoryRequest\x1a).directorysync.v1.CreateDirectoryResponse\x12\x66\n\x0fUpdateDirectory\x12(.directorysync.v1.UpdateDirectoryRequest\x1a).directorysync.v1.UpdateDirectoryResponse\x12\x66\n\x0f\x44\x65leteDirectory\x12(.directorysync.v1.DeleteDirectoryRequest\x1a).directorysync.v1.DeleteDirectoryResponse\x12u\n\x14\x43reateDirectoryToken\x12-.directorysync.v1.CreateDirectoryTokenRequest\x1a..directorysync.v1.CreateDirectoryTokenResponse\x12r\n\x13ListDirectoryTokens\x12,.directorysync.v1.ListDirectoryTokensRequest\x1a-.directorysync.v1.ListDirectoryTokensResponse\x12u\n\x14RevokeDirectoryToken\x12-.directorysync.v1.RevokeDirectoryTokenRequest\x1a..directorysync.v1.RevokeDirectoryTokenResponse\x12]\n\x0c\x43reateApiKey\x12%.directorysync.v1.CreateApiKeyRequest\x1a&.directorysync.v1.CreateApiKeyResponse\x12Z\n\x0bListApiKeys\x12$.directorysync.v1.ListApiKeysRequest\x1a%.directorysync.v1.ListApiKeysResponse\x12]\n\x0cRevokeApiKey\x12%.directorysync.v1.RevokeApiKeyRequest\x1a&.directorysync.v1.RevokeApiKeyResponse\x12\x66\n\x0fListDiagnostics\x12(.directorysync.v1.ListDiagnosticsRequest\x1a).directorysync.v1.ListDiagnosticsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'directorysync.v1.directory_admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_APIKEY']._serialized_start=159
-  _globals['_APIKEY']._serialized_end=472
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=474
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=536
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=538
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=620
-  _globals['_GETORGANIZATIONREQUEST']._serialized_start=622
-  _globals['_GETORGANIZATIONREQUEST']._serialized_end=690
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=692
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=771
-  _globals['_LISTORGANIZATIONSREQUEST']._serialized_start=773
-  _globals['_LISTORGANIZATIONSREQUEST']._serialized_end=852
-  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_start=854
-  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_end=961
-  _globals['_DELETEORGANIZATIONREQUEST']._serialized_start=963
-  _globals['_DELETEORGANIZATIONREQUEST']._serialized_end=1002
-  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_start=1004
-  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_end=1032
-  _globals['_CREATEDIRECTORYREQUEST']._serialized_start=1034
-  _globals['_CREATEDIRECTORYREQUEST']._serialized_end=1115
-  _globals['_CREATEDIRECTORYRESPONSE']._serialized_start=1118
-  _globals['_CREATEDIRECTORYRESPONSE']._serialized_end=1256
-  _globals['_UPDATEDIRECTORYREQUEST']._serialized_start=1259
-  _globals['_UPDATEDIRECTORYREQUEST']._serialized_end=1446
-  _globals['_UPDATEDIRECTORYRESPONSE']._serialized_start=1448
-  _globals['_UPDATEDIRECTORYRESPONSE']._serialized_end=1521
-  _globals['_DELETEDIRECTORYREQUEST']._serialized_start=1523
-  _globals['_DELETEDIRECTORYREQUEST']._serialized_end=1559
-  _globals['_DELETEDIRECTORYRESPONSE']._serialized_start=1561
-  _globals['_DELETEDIRECTORYRESPONSE']._serialized_end=1586
-  _globals['_CREATEDIRECTORYTOKENREQUEST']._serialized_start=1588
-  _globals['_CREATEDIRECTORYTOKENREQUEST']._serialized_end=1688
-  _globals['_CREATEDIRECTORYTOKENRESPONSE']._serialized_start=1690
-  _globals['_CREATEDIRECTORYTOKENRESPONSE']._serialized_end=1785
-  _globals['_LISTDIRECTORYTOKENSREQUEST']._serialized_start=1787
-  _globals['_LISTDIRECTORYTOKENSREQUEST']._serialized_end=1837
-  _globals['_LISTDIRECTORYTOKENSRESPONSE']._serialized_start=1839
-  _globals['_LISTDIRECTORYTOKENSRESPONSE']._serialized_end=1918
-  _globals['_REVOKEDIRECTORYTOKENREQUEST']._serialized_start=1920
-  _globals['_REVOKEDIRECTORYTOKENREQUEST']._serialized_end=1983
-  _globals['_REVOKEDIRECTORYTOKENRESPONSE']._serialized_start=1985
-  _globals['_REVOKEDIRECTORYTOKENRESPONSE']._serialized_end=2064
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=2067
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=2216
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=2218
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=2299
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=2301
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=2360
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=2362
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=2452
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=2454
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=2487
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=2489
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=2554
-  _globals['_DIRECTORYADMIN']._serialized_start=2557
-  _globals['_DIRECTORYADMIN']._serialized_end=3961
+  _globals['_APIKEY']._serialized_start=200
+  _globals['_APIKEY']._serialized_end=513
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=515
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=577
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=579
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=661
+  _globals['_GETORGANIZATIONREQUEST']._serialized_start=663
+  _globals['_GETORGANIZATIONREQUEST']._serialized_end=731
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=733
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=812
+  _globals['_LISTORGANIZATIONSREQUEST']._serialized_start=814
+  _globals['_LISTORGANIZATIONSREQUEST']._serialized_end=893
+  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_start=895
+  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_end=1002
+  _globals['_DELETEORGANIZATIONREQUEST']._serialized_start=1004
+  _globals['_DELETEORGANIZATIONREQUEST']._serialized_end=1043
+  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_start=1045
+  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_end=1073
+  _globals['_CREATEDIRECTORYREQUEST']._serialized_start=1075
+  _globals['_CREATEDIRECTORYREQUEST']._serialized_end=1156
+  _globals['_CREATEDIRECTORYRESPONSE']._serialized_start=1159
+  _globals['_CREATEDIRECTORYRESPONSE']._serialized_end=1297
+  _globals['_UPDATEDIRECTORYREQUEST']._serialized_start=1300
+  _globals['_UPDATEDIRECTORYREQUEST']._serialized_end=1487
+  _globals['_UPDATEDIRECTORYRESPONSE']._serialized_start=1489
+  _globals['_UPDATEDIRECTORYRESPONSE']._serialized_end=1562
+  _globals['_DELETEDIRECTORYREQUEST']._serialized_start=1564
+  _globals['_DELETEDIRECTORYREQUEST']._serialized_end=1600
+  _globals['_DELETEDIRECTORYRESPONSE']._serialized_start=1602
+  _globals['_DELETEDIRECTORYRESPONSE']._serialized_end=1627
+  _globals['_CREATEDIRECTORYTOKENREQUEST']._serialized_start=1629
+  _globals['_CREATEDIRECTORYTOKENREQUEST']._serialized_end=1729
+  _globals['_CREATEDIRECTORYTOKENRESPONSE']._serialized_start=1731
+  _globals['_CREATEDIRECTORYTOKENRESPONSE']._serialized_end=1826
+  _globals['_LISTDIRECTORYTOKENSREQUEST']._serialized_start=1828
+  _globals['_LISTDIRECTORYTOKENSREQUEST']._serialized_end=1878
+  _globals['_LISTDIRECTORYTOKENSRESPONSE']._serialized_start=1880
+  _globals['_LISTDIRECTORYTOKENSRESPONSE']._serialized_end=1959
+  _globals['_REVOKEDIRECTORYTOKENREQUEST']._serialized_start=1961
+  _globals['_REVOKEDIRECTORYTOKENREQUEST']._serialized_end=2024
+  _globals['_REVOKEDIRECTORYTOKENRESPONSE']._serialized_start=2026
+  _globals['_REVOKEDIRECTORYTOKENRESPONSE']._serialized_end=2105
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=2108
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=2257
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=2259
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=2340
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=2342
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=2401
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=2403
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=2493
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=2495
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=2528
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=2530
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=2595
+  _globals['_DIAGNOSTIC']._serialized_start=2598
+  _globals['_DIAGNOSTIC']._serialized_end=2840
+  _globals['_LISTDIAGNOSTICSREQUEST']._serialized_start=2842
+  _globals['_LISTDIAGNOSTICSREQUEST']._serialized_end=2888
+  _globals['_LISTDIAGNOSTICSRESPONSE']._serialized_start=2890
+  _globals['_LISTDIAGNOSTICSRESPONSE']._serialized_end=2966
+  _globals['_DIRECTORYADMIN']._serialized_start=2969
+  _globals['_DIRECTORYADMIN']._serialized_end=4477
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from directorysync.v1 import directory_ingest_pb2 as _directory_ingest_pb2
 from directorysync.v1 import events_pb2 as _events_pb2
 from directorysync.v1 import resources_pb2 as _resources_pb2
 from google.protobuf import descriptor as _descriptor
@@ -795,3 +796,101 @@ class RevokeApiKeyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeApiKeyResponse: _TypeAlias = RevokeApiKeyResponse  # noqa: Y015
+
+@_typing.final
+class Diagnostic(_message.Message):
+    """One kind of thing that was kept as it was sent, or left out, because it could not be understood. Holds no value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_TYPE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    FIRST_SEEN_TIME_FIELD_NUMBER: _builtins.int
+    LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
+    LAST_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    resource_type: _directory_ingest_pb2.ResourceType.ValueType
+    """Of what."""
+    path: _builtins.str
+    """Attribute path, at most 200 characters."""
+    reason: _builtins.str
+    """Why, for people; at most 200 characters."""
+    count: _builtins.int
+    """Requests that held it."""
+    last_request_id: _builtins.str
+    """The request that held it last, as logs name it."""
+    @_builtins.property
+    def first_seen_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was first seen."""
+
+    @_builtins.property
+    def last_seen_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last seen."""
+
+    def __init__(
+        self,
+        *,
+        resource_type: _directory_ingest_pb2.ResourceType.ValueType = ...,
+        path: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        count: _builtins.int = ...,
+        first_seen_time: _timestamp_pb2.Timestamp | None = ...,
+        last_seen_time: _timestamp_pb2.Timestamp | None = ...,
+        last_request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_seen_time", b"first_seen_time", "last_seen_time", b"last_seen_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "first_seen_time", b"first_seen_time", "last_request_id", b"last_request_id", "last_seen_time", b"last_seen_time", "path", b"path", "reason", b"reason", "resource_type", b"resource_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Diagnostic: _TypeAlias = Diagnostic  # noqa: Y015
+
+@_typing.final
+class ListDiagnosticsRequest(_message.Message):
+    """Request of ListDiagnostics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTORY_ID_FIELD_NUMBER: _builtins.int
+    directory_id: _builtins.str
+    """Directory id."""
+    def __init__(
+        self,
+        *,
+        directory_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_id", b"directory_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDiagnosticsRequest: _TypeAlias = ListDiagnosticsRequest  # noqa: Y015
+
+@_typing.final
+class ListDiagnosticsResponse(_message.Message):
+    """Response of ListDiagnostics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIAGNOSTICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def diagnostics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Diagnostic]:
+        """What was seen last first; at most 200 kinds are kept. A few seconds behind the requests; what was not written yet when
+        a server died is missing.
+        """
+
+    def __init__(
+        self,
+        *,
+        diagnostics: _abc.Iterable[Global___Diagnostic] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["diagnostics", b"diagnostics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDiagnosticsResponse: _TypeAlias = ListDiagnosticsResponse  # noqa: Y015

@@ -100,6 +100,11 @@ class DirectoryAdminStub:
                 request_serializer=directorysync_dot_v1_dot_directory__admin__pb2.RevokeApiKeyRequest.SerializeToString,
                 response_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.RevokeApiKeyResponse.FromString,
                 _registered_method=True)
+        self.ListDiagnostics = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/ListDiagnostics',
+                request_serializer=directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsResponse.FromString,
+                _registered_method=True)
 
 
 class DirectoryAdminServicer:
@@ -197,6 +202,13 @@ class DirectoryAdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDiagnostics(self, request, context):
+        """What a directory's provider sent and could not be understood, by kind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryAdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -264,6 +276,11 @@ def add_DirectoryAdminServicer_to_server(servicer, server):
                     servicer.RevokeApiKey,
                     request_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.RevokeApiKeyRequest.FromString,
                     response_serializer=directorysync_dot_v1_dot_directory__admin__pb2.RevokeApiKeyResponse.SerializeToString,
+            ),
+            'ListDiagnostics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDiagnostics,
+                    request_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -618,6 +635,33 @@ class DirectoryAdmin:
             '/directorysync.v1.DirectoryAdmin/RevokeApiKey',
             directorysync_dot_v1_dot_directory__admin__pb2.RevokeApiKeyRequest.SerializeToString,
             directorysync_dot_v1_dot_directory__admin__pb2.RevokeApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDiagnostics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/ListDiagnostics',
+            directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsRequest.SerializeToString,
+            directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsResponse.FromString,
             options,
             channel_credentials,
             insecure,

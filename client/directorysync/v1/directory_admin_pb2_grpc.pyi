@@ -42,6 +42,8 @@ class DirectoryAdminStub:
     """API keys, without secrets."""
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.RevokeApiKeyRequest, _directory_admin_pb2.RevokeApiKeyResponse]
     """Ends an API key at once."""
+    ListDiagnostics: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.ListDiagnosticsRequest, _directory_admin_pb2.ListDiagnosticsResponse]
+    """What a directory's provider sent and could not be understood, by kind."""
 
 class DirectoryAdminServicer(metaclass=_abc_1.ABCMeta):
     """Set up organizations, directories and credentials. Scope: `admin`."""
@@ -149,5 +151,13 @@ class DirectoryAdminServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_admin_pb2.RevokeApiKeyRequest, _abc.Awaitable[_directory_admin_pb2.RevokeApiKeyResponse]],
     ) -> _abc.Awaitable[_directory_admin_pb2.RevokeApiKeyResponse]:
         """Ends an API key at once."""
+
+    @_abc_1.abstractmethod
+    def ListDiagnostics(
+        self,
+        request: _directory_admin_pb2.ListDiagnosticsRequest,
+        context: _aio.ServicerContext[_directory_admin_pb2.ListDiagnosticsRequest, _abc.Awaitable[_directory_admin_pb2.ListDiagnosticsResponse]],
+    ) -> _abc.Awaitable[_directory_admin_pb2.ListDiagnosticsResponse]:
+        """What a directory's provider sent and could not be understood, by kind."""
 
 def add_DirectoryAdminServicer_to_server(servicer: DirectoryAdminServicer, server: _aio.Server) -> None: ...

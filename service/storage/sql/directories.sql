@@ -68,6 +68,7 @@ SELECT d.id FROM directory d
    AND (EXISTS (SELECT FROM directory_user u WHERE u.directory_id = d.id)
      OR EXISTS (SELECT FROM directory_group g WHERE g.directory_id = d.id)
      OR EXISTS (SELECT FROM membership m WHERE m.directory_id = d.id)
+     OR EXISTS (SELECT FROM directory_diagnostic m WHERE m.directory_id = d.id)
      OR EXISTS (SELECT FROM pending_member m WHERE m.directory_id = d.id))
 
 -- name: purge_memberships
@@ -82,6 +83,13 @@ DELETE FROM membership m USING (
 DELETE FROM pending_member m USING (
   SELECT p.group_id, p.value FROM pending_member p WHERE p.directory_id = $1 ORDER BY p.group_id, p.value LIMIT $2) AS s
  WHERE m.directory_id = $1 AND m.group_id = s.group_id AND m.value = s.value
+
+-- name: purge_diagnostics
+-- Some diagnostics of a deleted directory.
+DELETE FROM directory_diagnostic m USING (
+  SELECT p.resource_type, p.path, p.reason FROM directory_diagnostic p WHERE p.directory_id = $1
+   ORDER BY p.resource_type, p.path, p.reason LIMIT $2) AS s
+ WHERE m.directory_id = $1 AND m.resource_type = s.resource_type AND m.path = s.path AND m.reason = s.reason
 
 -- name: purge_users
 -- Some users of a deleted directory.

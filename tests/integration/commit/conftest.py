@@ -13,6 +13,7 @@ import pytest
 from directorysync.v1 import events_pb2
 from service.app.clock import IdSource, system_clock
 from service.app.commit import Committer, Limits
+from service.app.diagnostics import Diagnostics
 from service.app.ingest import Ingest
 from service.domain.directory import Directory, DirectoryState
 from service.domain.policy import Policy
@@ -114,7 +115,7 @@ async def committing(
         )
         task = asyncio.create_task(committer.run())
         try:
-            yield Directories(url, Ingest(pool, committer, new_ids), committer)
+            yield Directories(url, Ingest(pool, committer, new_ids, Diagnostics(pool, clock, Telemetry())), committer)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
