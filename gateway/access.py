@@ -20,6 +20,7 @@ CLIENT_CLOSED_REQUEST: Final = 499
 
 _REQUEST_ID: Final = re.compile(rb"[!-~]{1,128}")
 _FRAMES: Final = 12
+_SECRETS: Final = ("dst_", "sk_")
 _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -82,10 +83,15 @@ class AccessLayer:
             status=exchange.status,
             ms=round(seconds * 1000, 2),
             bytes=exchange.sent_bytes,
-            directory=exchange.directory,
+            directory=None if _is_secret(exchange.directory) else exchange.directory,
             request_id=exchange.request_id,
             **fields,
         )
+
+
+def _is_secret(segment: str | None) -> bool:
+    # Of the base URL and the token that an administrator copies, the token may land where the key belongs.
+    return segment is not None and segment.startswith(_SECRETS)
 
 
 async def _answer(exchange: Exchange, failure: Problem) -> None:

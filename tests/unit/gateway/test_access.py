@@ -86,6 +86,16 @@ async def test_no_secret_and_no_personal_data_reaches_the_log(
     assert TOKEN not in log_text.getvalue()
 
 
+@pytest.mark.parametrize("prefix", ["dst_", "sk_"])
+async def test_a_secret_in_the_place_of_the_key_is_not_logged(
+    client: httpx.AsyncClient, log_text: io.StringIO, prefix: str
+) -> None:
+    await client.get(f"http://gateway.test/scim/v2/{prefix}{'x' * 43}/Users")
+    [line] = lines(log_text)
+    assert (line["route"], line["directory"]) == ("/scim/v2/{key}/Users", None)
+    assert prefix not in log_text.getvalue()
+
+
 async def test_a_fault_is_answered_and_logged_with_its_place(
     client: httpx.AsyncClient, channel: FakeChannel, log_text: io.StringIO
 ) -> None:
