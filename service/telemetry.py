@@ -40,6 +40,8 @@ def configure_logging(level: str = "info") -> None:
         )
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+    # It writes a traceback with the driver's text for each try while the database is away, which is said once already.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 def _json_bytes(event: dict[str, Any], **_: Any) -> bytes:

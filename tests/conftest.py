@@ -1,5 +1,8 @@
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +53,13 @@ async def durable_database_url(durable_postgres_server: postgres.Server) -> Asyn
     """URL of an empty database that survives a crash."""
     async with durable_postgres_server.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def server_dirs() -> Iterator[Path]:
+    """Where servers of the session keep their data. Not below `tmp_path`: each pytest session of a user closes the
+    directory above those of all his others, and root's PostgreSQL runs as another user.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="dirsync-test-"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)

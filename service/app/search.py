@@ -1,11 +1,11 @@
 """SCIM queries (RFC 7644 sections 3.4.2 and 3.4.3): filter, sort, page, and what belongs to the resources found."""
 
-import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.app.ingest import Loaded
+from service.app.slots import Slots
 from service.domain.directory import Directory
 from service.domain.group import Group
 from service.domain.user import User
@@ -24,6 +24,11 @@ DEFAULT_COUNT = 100
 MAX_COUNT = 1_000
 _MAX_MEMBERSHIPS = 200_000
 _SECONDS = 15.0
+# An index answers these, unless very many resources share what is looked for.
+_PROBE_SECONDS = 5.0
+# Of one directory, at work or in line.
+_WAITING_SCANS = 16
+_WAITING_PROBES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,15 @@ class SearchQuery:
 
 
 class Search:
-    """At most `scans` queries at a time that no index answers, so that they leave connections for all others."""
+    """At most `scans` queries at a time that no index answers, and `probes` that one does; of each one of a directory.
 
-    def __init__(self, pool: Pool, scans: int = 2) -> None:
+    Together they leave connections of the pool for all others.
+    """
+
+    def __init__(self, pool: Pool, scans: int = 2, probes: int = 2) -> None:
         self._pool = pool
-        self._scans = asyncio.Semaphore(scans)
+        self._scans = Slots(scans, _WAITING_SCANS)
+        self._probes = Slots(probes, _WAITING_PROBES)
 
     async def search(self, directory: Directory, asked: SearchQuery) -> Found:
         """Raises TooMany when the answer would take too long or be too large."""
@@ -117,13 +126,14 @@ class Search:
         """How many match, if this is the first page, and the page."""
         try:
             if query.sort is None and query.filter is not None and is_selective(query.filter, query.resource_type):
-                few = await table.few(self._pool, query, MAX_COUNT + 1, _SECONDS)
+                async with self._probes.one(query.directory_id):
+                    few = await table.few(self._pool, query, MAX_COUNT + 1, _PROBE_SECONDS)
                 if len(few) <= MAX_COUNT:
                     few.sort(key=lambda resource: resource.id)
                     behind = [entity for entity in few if after is None or entity.id > after.id]
                     return len(few), [(entity, None) for entity in behind[: query.limit]]
             scans = query.sort is not None or query.filter is not None or after is None
-            async with self._scans if scans else contextlib.nullcontext():
+            async with self._scans.one(query.directory_id) if scans else contextlib.nullcontext():
                 total, found = await table.page_behind(self._pool, query, after, _SECONDS)
                 return total or 0, found
         except TimeoutError:
@@ -148,11 +158,12 @@ class Search:
     async def _matching(self, query: Query) -> tuple[int, Sequence[User | Group]]:
         try:
             if query.sort is None and query.filter is not None and is_selective(query.filter, query.resource_type):
-                found = await table.few(self._pool, query, MAX_COUNT + 1, _SECONDS)
+                async with self._probes.one(query.directory_id):
+                    found = await table.few(self._pool, query, MAX_COUNT + 1, _PROBE_SECONDS)
                 if len(found) <= MAX_COUNT:
                     found.sort(key=lambda resource: resource.id)
                     return len(found), found[query.skip : query.skip + query.limit]
-            async with self._scans:
+            async with self._scans.one(query.directory_id):
                 return await table.page(self._pool, query, _SECONDS)
         except TimeoutError:
             raise TooMany("the query takes too long; narrow its filter") from None

@@ -1,4 +1,6 @@
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -6,8 +8,8 @@ from tests.support.server import RunningServe
 
 
 @pytest.fixture(scope="module")
-def _serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServe]:
-    server = RunningServe(tmp_path_factory.mktemp("serve") / "data", workers=2)
+def _serve(server_dirs: Path) -> Iterator[RunningServe]:
+    server = RunningServe(Path(tempfile.mkdtemp(dir=server_dirs)) / "data", workers=2)
     yield server
     server.close()
 
