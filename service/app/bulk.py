@@ -41,14 +41,6 @@ class BulkAnswer:
     result: Outcome | Exception
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    operation: BulkOperation
-    kind: ResourceType
-    resource_id: str
-    needs: frozenset[str]
-
-
 class Bulk:
     """Carries out bulk requests on one directory."""
 
@@ -60,6 +52,7 @@ class Bulk:
         request = parse_bulk(parse_json(text))
         new_ids = self._new_ids(request.operations)
         running: list[asyncio.Task[BulkAnswer]] = []
+        named: dict[str, list[asyncio.Task[BulkAnswer]]] = {}
         errors = 0
         try:
             for operation in request.operations:
@@ -67,9 +60,12 @@ class Bulk:
                     errors += sum([isinstance((await task).result, Exception) for task in running[-1:]])
                     if errors >= request.fail_on_errors:
                         break
-                await self._wait(operation, running)
-                failed = {task.result().operation.bulk_id for task in running if _has_failed(task)}
-                running.append(asyncio.create_task(self._answer(directory, operation, new_ids, failed, request_id)))
+                earlier = [task for name in _references(operation) for task in named.get(name, ())]
+                blocked = any(isinstance(answer.result, Exception) for answer in await asyncio.gather(*earlier))
+                task = asyncio.create_task(self._answer(directory, operation, new_ids, request_id, blocked=blocked))
+                running.append(task)
+                if operation.bulk_id:
+                    named.setdefault(operation.bulk_id, []).append(task)
                 await asyncio.sleep(0)  # it is in the queue before the next one is looked at
             return list(await asyncio.gather(*running))
         except BaseException:
@@ -89,28 +85,19 @@ class Bulk:
                 chosen[operation.bulk_id] = self._ingest.new_id(kind)
         return chosen
 
-    async def _wait(self, operation: BulkOperation, running: Sequence[asyncio.Task[BulkAnswer]]) -> None:
-        """For earlier operations that this one refers to."""
-        named = _references(operation)
-        if named:
-            by_bulk_id = {task.get_name(): task for task in running}
-            await asyncio.gather(*(by_bulk_id[name] for name in named if name in by_bulk_id), return_exceptions=True)
-
     async def _answer(
         self,
         directory: Directory,
         operation: BulkOperation,
         new_ids: Mapping[str, str],
-        failed: set[str | None],
         request_id: str,
+        *,
+        blocked: bool,
     ) -> BulkAnswer:
-        task = asyncio.current_task()
-        if task is not None and operation.bulk_id:
-            task.set_name(operation.bulk_id)
         kind, resource_id = None, ""
         try:
             kind, resource_id = _target(operation, new_ids)
-            if failed & _references(operation):
+            if blocked:
                 raise InvalidValue("an operation that this one refers to has failed")
             command = _command(operation, kind, resource_id, new_ids)
             size = len(msgspec.json.encode(operation.data))
@@ -119,15 +106,6 @@ class Bulk:
             )
         except (ScimError, DirectorySyncError) as error:
             return BulkAnswer(operation, kind, resource_id, error)
-
-
-def _has_failed(task: asyncio.Task[BulkAnswer]) -> bool:
-    return (
-        task.done()
-        and not task.cancelled()
-        and task.exception() is None
-        and isinstance(task.result().result, Exception)
-    )
 
 
 def _target(operation: BulkOperation, new_ids: Mapping[str, str]) -> tuple[ResourceType, str]:

@@ -125,13 +125,10 @@ class Search:
     ) -> tuple[int, Sequence[tuple[User | Group, str | None]]]:
         """How many match, if this is the first page, and the page."""
         try:
-            if query.sort is None and query.filter is not None and is_selective(query.filter, query.resource_type):
-                async with self._probes.one(query.directory_id):
-                    few = await table.few(self._pool, query, MAX_COUNT + 1, _PROBE_SECONDS)
-                if len(few) <= MAX_COUNT:
-                    few.sort(key=lambda resource: resource.id)
-                    behind = [entity for entity in few if after is None or entity.id > after.id]
-                    return len(few), [(entity, None) for entity in behind[: query.limit]]
+            few = await self._few(query)
+            if few is not None:
+                behind = [entity for entity in few if after is None or entity.id > after.id]
+                return len(few), [(entity, None) for entity in behind[: query.limit]]
             scans = query.sort is not None or query.filter is not None or after is None
             async with self._scans.one(query.directory_id) if scans else contextlib.nullcontext():
                 total, found = await table.page_behind(self._pool, query, after, _SECONDS)
@@ -157,16 +154,21 @@ class Search:
 
     async def _matching(self, query: Query) -> tuple[int, Sequence[User | Group]]:
         try:
-            if query.sort is None and query.filter is not None and is_selective(query.filter, query.resource_type):
-                async with self._probes.one(query.directory_id):
-                    found = await table.few(self._pool, query, MAX_COUNT + 1, _PROBE_SECONDS)
-                if len(found) <= MAX_COUNT:
-                    found.sort(key=lambda resource: resource.id)
-                    return len(found), found[query.skip : query.skip + query.limit]
+            few = await self._few(query)
+            if few is not None:
+                return len(few), few[query.skip : query.skip + query.limit]
             async with self._scans.one(query.directory_id):
                 return await table.page(self._pool, query, _SECONDS)
         except TimeoutError:
             raise TooMany("the query takes too long; narrow its filter") from None
+
+    async def _few(self, query: Query) -> Sequence[User | Group] | None:
+        """All that match, in order, where an index finds them and they are few; None: page through them instead."""
+        if query.sort is not None or query.filter is None or not is_selective(query.filter, query.resource_type):
+            return None
+        async with self._probes.one(query.directory_id):
+            found = await table.few(self._pool, query, MAX_COUNT + 1, _PROBE_SECONDS)
+        return sorted(found, key=lambda resource: resource.id) if len(found) <= MAX_COUNT else None
 
     async def _loaded(self, query: Query, found: Sequence[User | Group], projection: Projection) -> Sequence[Loaded]:
         ids = [resource.id for resource in found]
