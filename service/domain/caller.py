@@ -7,12 +7,14 @@ from service.domain.errors import NotFoundError, ScopeMissingError
 
 
 class Scope(StrEnum):
-    """What a credential was made for. `admin` includes the others."""
+    """What a credential was made for. `admin` includes the others but `setup`, which portal links and sessions have."""
 
     ADMIN = "admin"
     READ = "read"
     WATCH = "watch"
     PROVISION = "provision"
+    DELIVER = "deliver"
+    SETUP = "setup"
 
 
 # An id that was asked for is repeated in the answer up to here; ours are shorter.

@@ -23,78 +23,103 @@ _sym_db = _symbol_database.Default()
 
 
 from directorysync.v1 import directory_ingest_pb2 as directorysync_dot_v1_dot_directory__ingest__pb2
+from directorysync.v1 import directory_sync_pb2 as directorysync_dot_v1_dot_directory__sync__pb2
 from directorysync.v1 import events_pb2 as directorysync_dot_v1_dot_events__pb2
+from directorysync.v1 import portal_pb2 as directorysync_dot_v1_dot_portal__pb2
 from directorysync.v1 import resources_pb2 as directorysync_dot_v1_dot_resources__pb2
+from directorysync.v1 import subscriptions_pb2 as directorysync_dot_v1_dot_subscriptions__pb2
+from directorysync.v1 import webhooks_pb2 as directorysync_dot_v1_dot_webhooks__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&directorysync/v1/directory_admin.proto\x12\x10\x64irectorysync.v1\x1a\'directorysync/v1/directory_ingest.proto\x1a\x1d\x64irectorysync/v1/events.proto\x1a directorysync/v1/resources.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x18\n\x10organization_ids\x18\x04 \x03(\t\x12\x15\n\rdirectory_ids\x18\x05 \x03(\t\x12\x0e\n\x06suffix\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x19\x43reateOrganizationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\"R\n\x1a\x43reateOrganizationResponse\x12\x34\n\x0corganization\x18\x01 \x01(\x0b\x32\x1e.directorysync.v1.Organization\"D\n\x16GetOrganizationRequest\x12\x0c\n\x02id\x18\x01 \x01(\tH\x00\x12\x15\n\x0b\x65xternal_id\x18\x02 \x01(\tH\x00\x42\x05\n\x03key\"O\n\x17GetOrganizationResponse\x12\x34\n\x0corganization\x18\x01 \x01(\x0b\x32\x1e.directorysync.v1.Organization\"O\n\x18ListOrganizationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"k\n\x19ListOrganizationsResponse\x12\x35\n\rorganizations\x18\x01 \x03(\x0b\x32\x1e.directorysync.v1.Organization\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x19\x44\x65leteOrganizationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1c\n\x1a\x44\x65leteOrganizationResponse\"Q\n\x16\x43reateDirectoryRequest\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\"\x8a\x01\n\x17\x43reateDirectoryResponse\x12.\n\tdirectory\x18\x01 \x01(\x0b\x32\x1b.directorysync.v1.Directory\x12/\n\x05token\x18\x02 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\x12\x0e\n\x06secret\x18\x03 \x01(\t\"\xbb\x01\n\x16UpdateDirectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08provider\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x64isabled\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x31\n\x06policy\x18\x05 \x01(\x0b\x32!.directorysync.v1.DirectoryPolicyB\x07\n\x05_nameB\x0b\n\t_providerB\x0b\n\t_disabled\"I\n\x17UpdateDirectoryResponse\x12.\n\tdirectory\x18\x01 \x01(\x0b\x32\x1b.directorysync.v1.Directory\"$\n\x16\x44\x65leteDirectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x19\n\x17\x44\x65leteDirectoryResponse\"d\n\x1b\x43reateDirectoryTokenRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x1c\x43reateDirectoryTokenResponse\x12/\n\x05token\x18\x01 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\x12\x0e\n\x06secret\x18\x02 \x01(\t\"2\n\x1aListDirectoryTokensRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\"O\n\x1bListDirectoryTokensResponse\x12\x30\n\x06tokens\x18\x01 \x03(\x0b\x32 .directorysync.v1.DirectoryToken\"?\n\x1bRevokeDirectoryTokenRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"O\n\x1cRevokeDirectoryTokenResponse\x12/\n\x05token\x18\x01 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\"\x95\x01\n\x13\x43reateApiKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12\x18\n\x10organization_ids\x18\x03 \x03(\t\x12\x15\n\rdirectory_ids\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\x14\x43reateApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x18.directorysync.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\";\n\x12ListApiKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x13ListApiKeysResponse\x12*\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x18.directorysync.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x13RevokeApiKeyRequest\x12\n\n\x02id\x18\x01 \x01(\t\"A\n\x14RevokeApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x18.directorysync.v1.ApiKey\"\xf2\x01\n\nDiagnostic\x12\x35\n\rresource_type\x18\x01 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x33\n\x0f\x66irst_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0flast_request_id\x18\x07 \x01(\t\".\n\x16ListDiagnosticsRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\"L\n\x17ListDiagnosticsResponse\x12\x31\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x1c.directorysync.v1.Diagnostic2\xe4\x0b\n\x0e\x44irectoryAdmin\x12o\n\x12\x43reateOrganization\x12+.directorysync.v1.CreateOrganizationRequest\x1a,.directorysync.v1.CreateOrganizationResponse\x12\x66\n\x0fGetOrganization\x12(.directorysync.v1.GetOrganizationRequest\x1a).directorysync.v1.GetOrganizationResponse\x12l\n\x11ListOrganizations\x12*.directorysync.v1.ListOrganizationsRequest\x1a+.directorysync.v1.ListOrganizationsResponse\x12o\n\x12\x44\x65leteOrganization\x12+.directorysync.v1.DeleteOrganizationRequest\x1a,.directorysync.v1.DeleteOrganizationResponse\x12\x66\n\x0f\x43reateDirectory\x12(.directorysync.v1.CreateDirectoryRequest\x1a).directorysync.v1.CreateDirectoryResponse\x12\x66\n\x0fUpdateDirectory\x12(.directorysync.v1.UpdateDirectoryRequest\x1a).directorysync.v1.UpdateDirectoryResponse\x12\x66\n\x0f\x44\x65leteDirectory\x12(.directorysync.v1.DeleteDirectoryRequest\x1a).directorysync.v1.DeleteDirectoryResponse\x12u\n\x14\x43reateDirectoryToken\x12-.directorysync.v1.CreateDirectoryTokenRequest\x1a..directorysync.v1.CreateDirectoryTokenResponse\x12r\n\x13ListDirectoryTokens\x12,.directorysync.v1.ListDirectoryTokensRequest\x1a-.directorysync.v1.ListDirectoryTokensResponse\x12u\n\x14RevokeDirectoryToken\x12-.directorysync.v1.RevokeDirectoryTokenRequest\x1a..directorysync.v1.RevokeDirectoryTokenResponse\x12]\n\x0c\x43reateApiKey\x12%.directorysync.v1.CreateApiKeyRequest\x1a&.directorysync.v1.CreateApiKeyResponse\x12Z\n\x0bListApiKeys\x12$.directorysync.v1.ListApiKeysRequest\x1a%.directorysync.v1.ListApiKeysResponse\x12]\n\x0cRevokeApiKey\x12%.directorysync.v1.RevokeApiKeyRequest\x1a&.directorysync.v1.RevokeApiKeyResponse\x12\x66\n\x0fListDiagnostics\x12(.directorysync.v1.ListDiagnosticsRequest\x1a).directorysync.v1.ListDiagnosticsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&directorysync/v1/directory_admin.proto\x12\x10\x64irectorysync.v1\x1a\'directorysync/v1/directory_ingest.proto\x1a%directorysync/v1/directory_sync.proto\x1a\x1d\x64irectorysync/v1/events.proto\x1a\x1d\x64irectorysync/v1/portal.proto\x1a directorysync/v1/resources.proto\x1a$directorysync/v1/subscriptions.proto\x1a\x1f\x64irectorysync/v1/webhooks.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x18\n\x10organization_ids\x18\x04 \x03(\t\x12\x15\n\rdirectory_ids\x18\x05 \x03(\t\x12\x0e\n\x06suffix\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x16membership_update_time\x18\x0b \x01(\x08\"\xf3\x01\n\x19\x43reateOrganizationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x12\x35\n\x07\x64omains\x18\x03 \x03(\x0b\x32$.directorysync.v1.OrganizationDomain\x12K\n\x08metadata\x18\x04 \x03(\x0b\x32\x39.directorysync.v1.CreateOrganizationRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x1a\x43reateOrganizationResponse\x12\x34\n\x0corganization\x18\x01 \x01(\x0b\x32\x1e.directorysync.v1.Organization\"D\n\x16GetOrganizationRequest\x12\x0c\n\x02id\x18\x01 \x01(\tH\x00\x12\x15\n\x0b\x65xternal_id\x18\x02 \x01(\tH\x00\x42\x05\n\x03key\"O\n\x17GetOrganizationResponse\x12\x34\n\x0corganization\x18\x01 \x01(\x0b\x32\x1e.directorysync.v1.Organization\"\x9e\x01\n\x18ListOrganizationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06search\x18\x04 \x01(\t\x12\x0f\n\x07\x64omains\x18\x05 \x03(\t\x12,\n\x06window\x18\x06 \x01(\x0b\x32\x1c.directorysync.v1.PageWindow\"k\n\x19ListOrganizationsResponse\x12\x35\n\rorganizations\x18\x01 \x03(\x0b\x32\x1e.directorysync.v1.Organization\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa3\x02\n\x19UpdateOrganizationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x65xternal_id\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x36\n\x07\x64omains\x18\x04 \x01(\x0b\x32%.directorysync.v1.OrganizationDomains\x12K\n\x08metadata\x18\x05 \x03(\x0b\x32\x39.directorysync.v1.UpdateOrganizationRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_nameB\x0e\n\x0c_external_id\"L\n\x13OrganizationDomains\x12\x35\n\x07\x64omains\x18\x01 \x03(\x0b\x32$.directorysync.v1.OrganizationDomain\"R\n\x1aUpdateOrganizationResponse\x12\x34\n\x0corganization\x18\x01 \x01(\x0b\x32\x1e.directorysync.v1.Organization\"\'\n\x19\x44\x65leteOrganizationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1c\n\x1a\x44\x65leteOrganizationResponse\"Q\n\x16\x43reateDirectoryRequest\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\"\x8a\x01\n\x17\x43reateDirectoryResponse\x12.\n\tdirectory\x18\x01 \x01(\x0b\x32\x1b.directorysync.v1.Directory\x12/\n\x05token\x18\x02 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\x12\x0e\n\x06secret\x18\x03 \x01(\t\"\xbb\x01\n\x16UpdateDirectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08provider\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x64isabled\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x31\n\x06policy\x18\x05 \x01(\x0b\x32!.directorysync.v1.DirectoryPolicyB\x07\n\x05_nameB\x0b\n\t_providerB\x0b\n\t_disabled\"I\n\x17UpdateDirectoryResponse\x12.\n\tdirectory\x18\x01 \x01(\x0b\x32\x1b.directorysync.v1.Directory\"$\n\x16\x44\x65leteDirectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x19\n\x17\x44\x65leteDirectoryResponse\"d\n\x1b\x43reateDirectoryTokenRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x1c\x43reateDirectoryTokenResponse\x12/\n\x05token\x18\x01 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\x12\x0e\n\x06secret\x18\x02 \x01(\t\"2\n\x1aListDirectoryTokensRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\"O\n\x1bListDirectoryTokensResponse\x12\x30\n\x06tokens\x18\x01 \x03(\x0b\x32 .directorysync.v1.DirectoryToken\"?\n\x1bRevokeDirectoryTokenRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"O\n\x1cRevokeDirectoryTokenResponse\x12/\n\x05token\x18\x01 \x01(\x0b\x32 .directorysync.v1.DirectoryToken\"\xb5\x01\n\x13\x43reateApiKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12\x18\n\x10organization_ids\x18\x03 \x03(\t\x12\x15\n\rdirectory_ids\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x16membership_update_time\x18\x06 \x01(\x08\"Q\n\x14\x43reateApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x18.directorysync.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\";\n\x12ListApiKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x13ListApiKeysResponse\x12*\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x18.directorysync.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x13RevokeApiKeyRequest\x12\n\n\x02id\x18\x01 \x01(\t\"A\n\x14RevokeApiKeyResponse\x12)\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x18.directorysync.v1.ApiKey\"\xf2\x01\n\nDiagnostic\x12\x35\n\rresource_type\x18\x01 \x01(\x0e\x32\x1e.directorysync.v1.ResourceType\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x33\n\x0f\x66irst_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0flast_request_id\x18\x07 \x01(\t\".\n\x16ListDiagnosticsRequest\x12\x14\n\x0c\x64irectory_id\x18\x01 \x01(\t\"L\n\x17ListDiagnosticsResponse\x12\x31\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x1c.directorysync.v1.Diagnostic\"\x14\n\x12GetEventLogRequest\"\xbc\x02\n\x13GetEventLogResponse\x12,\n\tretention\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12/\n\x0boldest_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bnewest_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\roldest_cursor\x18\x06 \x01(\t\x12\x15\n\rnewest_cursor\x18\x07 \x01(\t\x12\x11\n\tpositions\x18\x08 \x01(\x03\x12+\n\x04\x64\x61ys\x18\t \x03(\x0b\x32\x1d.directorysync.v1.EventLogDay\"C\n\x0b\x45ventLogDay\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x32\xf9\x1f\n\x0e\x44irectoryAdmin\x12o\n\x12\x43reateOrganization\x12+.directorysync.v1.CreateOrganizationRequest\x1a,.directorysync.v1.CreateOrganizationResponse\x12\x66\n\x0fGetOrganization\x12(.directorysync.v1.GetOrganizationRequest\x1a).directorysync.v1.GetOrganizationResponse\x12l\n\x11ListOrganizations\x12*.directorysync.v1.ListOrganizationsRequest\x1a+.directorysync.v1.ListOrganizationsResponse\x12o\n\x12UpdateOrganization\x12+.directorysync.v1.UpdateOrganizationRequest\x1a,.directorysync.v1.UpdateOrganizationResponse\x12o\n\x12\x44\x65leteOrganization\x12+.directorysync.v1.DeleteOrganizationRequest\x1a,.directorysync.v1.DeleteOrganizationResponse\x12\x66\n\x0f\x43reateDirectory\x12(.directorysync.v1.CreateDirectoryRequest\x1a).directorysync.v1.CreateDirectoryResponse\x12\x66\n\x0fUpdateDirectory\x12(.directorysync.v1.UpdateDirectoryRequest\x1a).directorysync.v1.UpdateDirectoryResponse\x12\x66\n\x0f\x44\x65leteDirectory\x12(.directorysync.v1.DeleteDirectoryRequest\x1a).directorysync.v1.DeleteDirectoryResponse\x12u\n\x14\x43reateDirectoryToken\x12-.directorysync.v1.CreateDirectoryTokenRequest\x1a..directorysync.v1.CreateDirectoryTokenResponse\x12r\n\x13ListDirectoryTokens\x12,.directorysync.v1.ListDirectoryTokensRequest\x1a-.directorysync.v1.ListDirectoryTokensResponse\x12u\n\x14RevokeDirectoryToken\x12-.directorysync.v1.RevokeDirectoryTokenRequest\x1a..directorysync.v1.RevokeDirectoryTokenResponse\x12]\n\x0c\x43reateApiKey\x12%.directorysync.v1.CreateApiKeyRequest\x1a&.directorysync.v1.CreateApiKeyResponse\x12Z\n\x0bListApiKeys\x12$.directorysync.v1.ListApiKeysRequest\x1a%.directorysync.v1.ListApiKeysResponse\x12]\n\x0cRevokeApiKey\x12%.directorysync.v1.RevokeApiKeyRequest\x1a&.directorysync.v1.RevokeApiKeyResponse\x12\x66\n\x0fListDiagnostics\x12(.directorysync.v1.ListDiagnosticsRequest\x1a).directorysync.v1.ListDiagnosticsResponse\x12Z\n\x0bGetEventLog\x12$.directorysync.v1.GetEventLogRequest\x1a%.directorysync.v1.GetEventLogResponse\x12o\n\x12\x43reateSubscription\x12+.directorysync.v1.CreateSubscriptionRequest\x1a,.directorysync.v1.CreateSubscriptionResponse\x12\x66\n\x0fGetSubscription\x12(.directorysync.v1.GetSubscriptionRequest\x1a).directorysync.v1.GetSubscriptionResponse\x12l\n\x11ListSubscriptions\x12*.directorysync.v1.ListSubscriptionsRequest\x1a+.directorysync.v1.ListSubscriptionsResponse\x12l\n\x11ResetSubscription\x12*.directorysync.v1.ResetSubscriptionRequest\x1a+.directorysync.v1.ResetSubscriptionResponse\x12o\n\x12\x44\x65leteSubscription\x12+.directorysync.v1.DeleteSubscriptionRequest\x1a,.directorysync.v1.DeleteSubscriptionResponse\x12x\n\x15\x43reateWebhookEndpoint\x12..directorysync.v1.CreateWebhookEndpointRequest\x1a/.directorysync.v1.CreateWebhookEndpointResponse\x12o\n\x12GetWebhookEndpoint\x12+.directorysync.v1.GetWebhookEndpointRequest\x1a,.directorysync.v1.GetWebhookEndpointResponse\x12u\n\x14ListWebhookEndpoints\x12-.directorysync.v1.ListWebhookEndpointsRequest\x1a..directorysync.v1.ListWebhookEndpointsResponse\x12x\n\x15UpdateWebhookEndpoint\x12..directorysync.v1.UpdateWebhookEndpointRequest\x1a/.directorysync.v1.UpdateWebhookEndpointResponse\x12x\n\x15\x44\x65leteWebhookEndpoint\x12..directorysync.v1.DeleteWebhookEndpointRequest\x1a/.directorysync.v1.DeleteWebhookEndpointResponse\x12r\n\x13RotateWebhookSecret\x12,.directorysync.v1.RotateWebhookSecretRequest\x1a-.directorysync.v1.RotateWebhookSecretResponse\x12x\n\x15ListWebhookDeliveries\x12..directorysync.v1.ListWebhookDeliveriesRequest\x1a/.directorysync.v1.ListWebhookDeliveriesResponse\x12o\n\x12GetWebhookDelivery\x12+.directorysync.v1.GetWebhookDeliveryRequest\x1a,.directorysync.v1.GetWebhookDeliveryResponse\x12`\n\rReplayWebhook\x12&.directorysync.v1.ReplayWebhookRequest\x1a\'.directorysync.v1.ReplayWebhookResponse\x12o\n\x12ListWebhookReplays\x12+.directorysync.v1.ListWebhookReplaysRequest\x1a,.directorysync.v1.ListWebhookReplaysResponse\x12o\n\x12ListWebhookTargets\x12+.directorysync.v1.ListWebhookTargetsRequest\x1a,.directorysync.v1.ListWebhookTargetsResponse\x12x\n\x15RecordWebhookAttempts\x12..directorysync.v1.RecordWebhookAttemptsRequest\x1a/.directorysync.v1.RecordWebhookAttemptsResponse\x12i\n\x10\x43reatePortalLink\x12).directorysync.v1.CreatePortalLinkRequest\x1a*.directorysync.v1.CreatePortalLinkResponse\x12i\n\x10RedeemPortalLink\x12).directorysync.v1.RedeemPortalLinkRequest\x1a*.directorysync.v1.RedeemPortalLinkResponse\x12i\n\x10GetPortalSession\x12).directorysync.v1.GetPortalSessionRequest\x1a*.directorysync.v1.GetPortalSessionResponse\x12l\n\x11RevokePortalLinks\x12*.directorysync.v1.RevokePortalLinksRequest\x1a+.directorysync.v1.RevokePortalLinksResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'directorysync.v1.directory_admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_APIKEY']._serialized_start=200
-  _globals['_APIKEY']._serialized_end=513
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=515
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=577
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=579
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=661
-  _globals['_GETORGANIZATIONREQUEST']._serialized_start=663
-  _globals['_GETORGANIZATIONREQUEST']._serialized_end=731
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=733
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=812
-  _globals['_LISTORGANIZATIONSREQUEST']._serialized_start=814
-  _globals['_LISTORGANIZATIONSREQUEST']._serialized_end=893
-  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_start=895
-  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_end=1002
-  _globals['_DELETEORGANIZATIONREQUEST']._serialized_start=1004
-  _globals['_DELETEORGANIZATIONREQUEST']._serialized_end=1043
-  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_start=1045
-  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_end=1073
-  _globals['_CREATEDIRECTORYREQUEST']._serialized_start=1075
-  _globals['_CREATEDIRECTORYREQUEST']._serialized_end=1156
-  _globals['_CREATEDIRECTORYRESPONSE']._serialized_start=1159
-  _globals['_CREATEDIRECTORYRESPONSE']._serialized_end=1297
-  _globals['_UPDATEDIRECTORYREQUEST']._serialized_start=1300
-  _globals['_UPDATEDIRECTORYREQUEST']._serialized_end=1487
-  _globals['_UPDATEDIRECTORYRESPONSE']._serialized_start=1489
-  _globals['_UPDATEDIRECTORYRESPONSE']._serialized_end=1562
-  _globals['_DELETEDIRECTORYREQUEST']._serialized_start=1564
-  _globals['_DELETEDIRECTORYREQUEST']._serialized_end=1600
-  _globals['_DELETEDIRECTORYRESPONSE']._serialized_start=1602
-  _globals['_DELETEDIRECTORYRESPONSE']._serialized_end=1627
-  _globals['_CREATEDIRECTORYTOKENREQUEST']._serialized_start=1629
-  _globals['_CREATEDIRECTORYTOKENREQUEST']._serialized_end=1729
-  _globals['_CREATEDIRECTORYTOKENRESPONSE']._serialized_start=1731
-  _globals['_CREATEDIRECTORYTOKENRESPONSE']._serialized_end=1826
-  _globals['_LISTDIRECTORYTOKENSREQUEST']._serialized_start=1828
-  _globals['_LISTDIRECTORYTOKENSREQUEST']._serialized_end=1878
-  _globals['_LISTDIRECTORYTOKENSRESPONSE']._serialized_start=1880
-  _globals['_LISTDIRECTORYTOKENSRESPONSE']._serialized_end=1959
-  _globals['_REVOKEDIRECTORYTOKENREQUEST']._serialized_start=1961
-  _globals['_REVOKEDIRECTORYTOKENREQUEST']._serialized_end=2024
-  _globals['_REVOKEDIRECTORYTOKENRESPONSE']._serialized_start=2026
-  _globals['_REVOKEDIRECTORYTOKENRESPONSE']._serialized_end=2105
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=2108
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=2257
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=2259
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=2340
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=2342
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=2401
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=2403
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=2493
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=2495
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=2528
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=2530
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=2595
-  _globals['_DIAGNOSTIC']._serialized_start=2598
-  _globals['_DIAGNOSTIC']._serialized_end=2840
-  _globals['_LISTDIAGNOSTICSREQUEST']._serialized_start=2842
-  _globals['_LISTDIAGNOSTICSREQUEST']._serialized_end=2888
-  _globals['_LISTDIAGNOSTICSRESPONSE']._serialized_start=2890
-  _globals['_LISTDIAGNOSTICSRESPONSE']._serialized_end=2966
-  _globals['_DIRECTORYADMIN']._serialized_start=2969
-  _globals['_DIRECTORYADMIN']._serialized_end=4477
+  _globals['_CREATEORGANIZATIONREQUEST_METADATAENTRY']._loaded_options = None
+  _globals['_CREATEORGANIZATIONREQUEST_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_UPDATEORGANIZATIONREQUEST_METADATAENTRY']._loaded_options = None
+  _globals['_UPDATEORGANIZATIONREQUEST_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_APIKEY']._serialized_start=373
+  _globals['_APIKEY']._serialized_end=718
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=721
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=964
+  _globals['_CREATEORGANIZATIONREQUEST_METADATAENTRY']._serialized_start=917
+  _globals['_CREATEORGANIZATIONREQUEST_METADATAENTRY']._serialized_end=964
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=966
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=1048
+  _globals['_GETORGANIZATIONREQUEST']._serialized_start=1050
+  _globals['_GETORGANIZATIONREQUEST']._serialized_end=1118
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=1120
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=1199
+  _globals['_LISTORGANIZATIONSREQUEST']._serialized_start=1202
+  _globals['_LISTORGANIZATIONSREQUEST']._serialized_end=1360
+  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_start=1362
+  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_end=1469
+  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_start=1472
+  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_end=1763
+  _globals['_UPDATEORGANIZATIONREQUEST_METADATAENTRY']._serialized_start=917
+  _globals['_UPDATEORGANIZATIONREQUEST_METADATAENTRY']._serialized_end=964
+  _globals['_ORGANIZATIONDOMAINS']._serialized_start=1765
+  _globals['_ORGANIZATIONDOMAINS']._serialized_end=1841
+  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_start=1843
+  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_end=1925
+  _globals['_DELETEORGANIZATIONREQUEST']._serialized_start=1927
+  _globals['_DELETEORGANIZATIONREQUEST']._serialized_end=1966
+  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_start=1968
+  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_end=1996
+  _globals['_CREATEDIRECTORYREQUEST']._serialized_start=1998
+  _globals['_CREATEDIRECTORYREQUEST']._serialized_end=2079
+  _globals['_CREATEDIRECTORYRESPONSE']._serialized_start=2082
+  _globals['_CREATEDIRECTORYRESPONSE']._serialized_end=2220
+  _globals['_UPDATEDIRECTORYREQUEST']._serialized_start=2223
+  _globals['_UPDATEDIRECTORYREQUEST']._serialized_end=2410
+  _globals['_UPDATEDIRECTORYRESPONSE']._serialized_start=2412
+  _globals['_UPDATEDIRECTORYRESPONSE']._serialized_end=2485
+  _globals['_DELETEDIRECTORYREQUEST']._serialized_start=2487
+  _globals['_DELETEDIRECTORYREQUEST']._serialized_end=2523
+  _globals['_DELETEDIRECTORYRESPONSE']._serialized_start=2525
+  _globals['_DELETEDIRECTORYRESPONSE']._serialized_end=2550
+  _globals['_CREATEDIRECTORYTOKENREQUEST']._serialized_start=2552
+  _globals['_CREATEDIRECTORYTOKENREQUEST']._serialized_end=2652
+  _globals['_CREATEDIRECTORYTOKENRESPONSE']._serialized_start=2654
+  _globals['_CREATEDIRECTORYTOKENRESPONSE']._serialized_end=2749
+  _globals['_LISTDIRECTORYTOKENSREQUEST']._serialized_start=2751
+  _globals['_LISTDIRECTORYTOKENSREQUEST']._serialized_end=2801
+  _globals['_LISTDIRECTORYTOKENSRESPONSE']._serialized_start=2803
+  _globals['_LISTDIRECTORYTOKENSRESPONSE']._serialized_end=2882
+  _globals['_REVOKEDIRECTORYTOKENREQUEST']._serialized_start=2884
+  _globals['_REVOKEDIRECTORYTOKENREQUEST']._serialized_end=2947
+  _globals['_REVOKEDIRECTORYTOKENRESPONSE']._serialized_start=2949
+  _globals['_REVOKEDIRECTORYTOKENRESPONSE']._serialized_end=3028
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=3031
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=3212
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=3214
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=3295
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=3297
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=3356
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=3358
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=3448
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=3450
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=3483
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=3485
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=3550
+  _globals['_DIAGNOSTIC']._serialized_start=3553
+  _globals['_DIAGNOSTIC']._serialized_end=3795
+  _globals['_LISTDIAGNOSTICSREQUEST']._serialized_start=3797
+  _globals['_LISTDIAGNOSTICSREQUEST']._serialized_end=3843
+  _globals['_LISTDIAGNOSTICSRESPONSE']._serialized_start=3845
+  _globals['_LISTDIAGNOSTICSRESPONSE']._serialized_end=3921
+  _globals['_GETEVENTLOGREQUEST']._serialized_start=3923
+  _globals['_GETEVENTLOGREQUEST']._serialized_end=3943
+  _globals['_GETEVENTLOGRESPONSE']._serialized_start=3946
+  _globals['_GETEVENTLOGRESPONSE']._serialized_end=4262
+  _globals['_EVENTLOGDAY']._serialized_start=4264
+  _globals['_EVENTLOGDAY']._serialized_end=4331
+  _globals['_DIRECTORYADMIN']._serialized_start=4334
+  _globals['_DIRECTORYADMIN']._serialized_end=8423
 # @@protoc_insertion_point(module_scope)

@@ -5,9 +5,11 @@ isort:skip_file
 
 from collections import abc as _abc
 from directorysync.v1 import directory_ingest_pb2 as _directory_ingest_pb2
+from directorysync.v1 import directory_sync_pb2 as _directory_sync_pb2
 from directorysync.v1 import events_pb2 as _events_pb2
 from directorysync.v1 import resources_pb2 as _resources_pb2
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -38,15 +40,18 @@ class ApiKey(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     LAST_USE_TIME_FIELD_NUMBER: _builtins.int
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
+    MEMBERSHIP_UPDATE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`api_key_` and a ULID."""
     name: _builtins.str
     """Shown to people. 1 to 256 characters."""
     suffix: _builtins.str
     """The last four characters of the secret."""
+    membership_update_time: _builtins.bool
+    """REST: a user's `updated_at` moves when the user joins or leaves a group. WorkOS leaves it."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """`admin`, `read`, `watch`, `provision`. `admin` includes the others."""
+        """`admin`, `read`, `watch`, `provision`, `deliver` (for webhook dispatchers). `admin` includes the others."""
 
     @_builtins.property
     def organization_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -85,10 +90,11 @@ class ApiKey(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         last_use_time: _timestamp_pb2.Timestamp | None = ...,
         revoke_time: _timestamp_pb2.Timestamp | None = ...,
+        membership_update_time: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "revoke_time", b"revoke_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "directory_ids", b"directory_ids", "expire_time", b"expire_time", "id", b"id", "last_use_time", b"last_use_time", "name", b"name", "organization_ids", b"organization_ids", "revoke_time", b"revoke_time", "scopes", b"scopes", "suffix", b"suffix"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "directory_ids", b"directory_ids", "expire_time", b"expire_time", "id", b"id", "last_use_time", b"last_use_time", "membership_update_time", b"membership_update_time", "name", b"name", "organization_ids", b"organization_ids", "revoke_time", b"revoke_time", "scopes", b"scopes", "suffix", b"suffix"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -100,21 +106,53 @@ class CreateOrganizationRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    DOMAINS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Shown to people. 1 to 256 characters."""
     external_id: _builtins.str
     """The application's own id; unique when set."""
+    @_builtins.property
+    def domains(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.OrganizationDomain]:
+        """Its domains: `domain` and `state` are read."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """At most 50 keys of 40 characters, values of 600."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         external_id: _builtins.str = ...,
+        domains: _abc.Iterable[_resources_pb2.OrganizationDomain] | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["external_id", b"external_id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domains", b"domains", "external_id", b"external_id", "metadata", b"metadata", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -205,22 +243,38 @@ class ListOrganizationsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    DOMAINS_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """0: 100. More than 1,000 is taken as 1,000."""
     page_token: _builtins.str
     """From the response before."""
     name: _builtins.str
     """Only those with exactly this name; empty: all."""
+    search: _builtins.str
+    """Only those whose name holds this text, in any case. At most 256 characters."""
+    @_builtins.property
+    def domains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only those with one of these domains. At most 100."""
+
+    @_builtins.property
+    def window(self) -> _directory_sync_pb2.PageWindow:
+        """Instead of a page token."""
+
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         name: _builtins.str = ...,
+        search: _builtins.str = ...,
+        domains: _abc.Iterable[_builtins.str] | None = ...,
+        window: _directory_sync_pb2.PageWindow | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domains", b"domains", "name", b"name", "page_size", b"page_size", "page_token", b"page_token", "search", b"search", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -253,6 +307,123 @@ class ListOrganizationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListOrganizationsResponse: _TypeAlias = ListOrganizationsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateOrganizationRequest(_message.Message):
+    """Request of UpdateOrganization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    DOMAINS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Organization id."""
+    name: _builtins.str
+    """Unset: unchanged."""
+    external_id: _builtins.str
+    """Unset: unchanged. Empty: none."""
+    @_builtins.property
+    def domains(self) -> Global___OrganizationDomains:
+        """Unset: unchanged."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Set these keys; an empty value removes its key."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        name: _builtins.str | None = ...,
+        external_id: _builtins.str | None = ...,
+        domains: Global___OrganizationDomains | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_external_id", b"_external_id", "_name", b"_name", "domains", b"domains", "external_id", b"external_id", "name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_external_id", b"_external_id", "_name", b"_name", "domains", b"domains", "external_id", b"external_id", "id", b"id", "metadata", b"metadata", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__external_id: _TypeAlias = _typing.Literal["external_id"]  # noqa: Y015
+    _WhichOneofArgType__external_id: _TypeAlias = _typing.Literal["_external_id", b"_external_id"]  # noqa: Y015
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__external_id) -> _WhichOneofReturnType__external_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+
+Global___UpdateOrganizationRequest: _TypeAlias = UpdateOrganizationRequest  # noqa: Y015
+
+@_typing.final
+class OrganizationDomains(_message.Message):
+    """All domains of an organization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAINS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def domains(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.OrganizationDomain]:
+        """`domain` and `state` are read; one that is there already keeps its id."""
+
+    def __init__(
+        self,
+        *,
+        domains: _abc.Iterable[_resources_pb2.OrganizationDomain] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domains", b"domains"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrganizationDomains: _TypeAlias = OrganizationDomains  # noqa: Y015
+
+@_typing.final
+class UpdateOrganizationResponse(_message.Message):
+    """Response of UpdateOrganization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def organization(self) -> _resources_pb2.Organization:
+        """As stored."""
+
+    def __init__(
+        self,
+        *,
+        organization: _resources_pb2.Organization | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["organization", b"organization"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization", b"organization"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateOrganizationResponse: _TypeAlias = UpdateOrganizationResponse  # noqa: Y015
 
 @_typing.final
 class DeleteOrganizationRequest(_message.Message):
@@ -634,11 +805,14 @@ class CreateApiKeyRequest(_message.Message):
     ORGANIZATION_IDS_FIELD_NUMBER: _builtins.int
     DIRECTORY_IDS_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    MEMBERSHIP_UPDATE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Shown to people. 1 to 256 characters."""
+    membership_update_time: _builtins.bool
+    """See ApiKey."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """At least one of `admin`, `read`, `watch`, `provision`."""
+        """At least one of `admin`, `read`, `watch`, `provision`, `deliver`."""
 
     @_builtins.property
     def organization_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -660,10 +834,11 @@ class CreateApiKeyRequest(_message.Message):
         organization_ids: _abc.Iterable[_builtins.str] | None = ...,
         directory_ids: _abc.Iterable[_builtins.str] | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        membership_update_time: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_ids", b"directory_ids", "expire_time", b"expire_time", "name", b"name", "organization_ids", b"organization_ids", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_ids", b"directory_ids", "expire_time", b"expire_time", "membership_update_time", b"membership_update_time", "name", b"name", "organization_ids", b"organization_ids", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -894,3 +1069,112 @@ class ListDiagnosticsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDiagnosticsResponse: _TypeAlias = ListDiagnosticsResponse  # noqa: Y015
+
+@_typing.final
+class GetEventLogRequest(_message.Message):
+    """Request of GetEventLog."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventLogRequest: _TypeAlias = GetEventLogRequest  # noqa: Y015
+
+@_typing.final
+class GetEventLogResponse(_message.Message):
+    """Response of GetEventLog."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETENTION_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    OLDEST_TIME_FIELD_NUMBER: _builtins.int
+    NEWEST_TIME_FIELD_NUMBER: _builtins.int
+    OLDEST_CURSOR_FIELD_NUMBER: _builtins.int
+    NEWEST_CURSOR_FIELD_NUMBER: _builtins.int
+    POSITIONS_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    event_count: _builtins.int
+    """Events now kept, as far as statistics know."""
+    size_bytes: _builtins.int
+    """Bytes on disk, with indexes."""
+    oldest_cursor: _builtins.str
+    """From here a reader can begin."""
+    newest_cursor: _builtins.str
+    """Covers everything."""
+    positions: _builtins.int
+    """Positions between the two."""
+    @_builtins.property
+    def retention(self) -> _duration_pb2.Duration:
+        """How long events are kept."""
+
+    @_builtins.property
+    def oldest_time(self) -> _timestamp_pb2.Timestamp:
+        """When the oldest event kept was committed; unset: there is none."""
+
+    @_builtins.property
+    def newest_time(self) -> _timestamp_pb2.Timestamp:
+        """When the newest event was committed; unset: there is none."""
+
+    @_builtins.property
+    def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventLogDay]:
+        """Days kept, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        retention: _duration_pb2.Duration | None = ...,
+        event_count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        oldest_time: _timestamp_pb2.Timestamp | None = ...,
+        newest_time: _timestamp_pb2.Timestamp | None = ...,
+        oldest_cursor: _builtins.str = ...,
+        newest_cursor: _builtins.str = ...,
+        positions: _builtins.int = ...,
+        days: _abc.Iterable[Global___EventLogDay] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["newest_time", b"newest_time", "oldest_time", b"oldest_time", "retention", b"retention"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "event_count", b"event_count", "newest_cursor", b"newest_cursor", "newest_time", b"newest_time", "oldest_cursor", b"oldest_cursor", "oldest_time", b"oldest_time", "positions", b"positions", "retention", b"retention", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventLogResponse: _TypeAlias = GetEventLogResponse  # noqa: Y015
+
+@_typing.final
+class EventLogDay(_message.Message):
+    """One day of the log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """`2026-01-31`, UTC."""
+    event_count: _builtins.int
+    """Events, as far as statistics know."""
+    size_bytes: _builtins.int
+    """Bytes on disk, with indexes."""
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        event_count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "event_count", b"event_count", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventLogDay: _TypeAlias = EventLogDay  # noqa: Y015

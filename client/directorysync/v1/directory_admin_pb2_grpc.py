@@ -4,6 +4,9 @@ import grpc
 import warnings
 
 from directorysync.v1 import directory_admin_pb2 as directorysync_dot_v1_dot_directory__admin__pb2
+from directorysync.v1 import portal_pb2 as directorysync_dot_v1_dot_portal__pb2
+from directorysync.v1 import subscriptions_pb2 as directorysync_dot_v1_dot_subscriptions__pb2
+from directorysync.v1 import webhooks_pb2 as directorysync_dot_v1_dot_webhooks__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -26,7 +29,9 @@ if _version_not_supported:
 
 
 class DirectoryAdminStub:
-    """Set up organizations, directories and credentials. Scope: `admin`.
+    """Set up organizations, directories, credentials, subscriptions and webhooks. Scope: `admin`, but where a call says otherwise.
+    Calls that make something take metadata `idempotency-key`, 1 to 255 printable ASCII characters: repeated within 24 h with
+    the same request it answers what it answered, and makes nothing new.
     """
 
     def __init__(self, channel):
@@ -49,6 +54,11 @@ class DirectoryAdminStub:
                 '/directorysync.v1.DirectoryAdmin/ListOrganizations',
                 request_serializer=directorysync_dot_v1_dot_directory__admin__pb2.ListOrganizationsRequest.SerializeToString,
                 response_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.ListOrganizationsResponse.FromString,
+                _registered_method=True)
+        self.UpdateOrganization = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/UpdateOrganization',
+                request_serializer=directorysync_dot_v1_dot_directory__admin__pb2.UpdateOrganizationRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.UpdateOrganizationResponse.FromString,
                 _registered_method=True)
         self.DeleteOrganization = channel.unary_unary(
                 '/directorysync.v1.DirectoryAdmin/DeleteOrganization',
@@ -105,10 +115,122 @@ class DirectoryAdminStub:
                 request_serializer=directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsRequest.SerializeToString,
                 response_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsResponse.FromString,
                 _registered_method=True)
+        self.GetEventLog = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/GetEventLog',
+                request_serializer=directorysync_dot_v1_dot_directory__admin__pb2.GetEventLogRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.GetEventLogResponse.FromString,
+                _registered_method=True)
+        self.CreateSubscription = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/CreateSubscription',
+                request_serializer=directorysync_dot_v1_dot_subscriptions__pb2.CreateSubscriptionRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.CreateSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.GetSubscription = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/GetSubscription',
+                request_serializer=directorysync_dot_v1_dot_subscriptions__pb2.GetSubscriptionRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.GetSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.ListSubscriptions = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/ListSubscriptions',
+                request_serializer=directorysync_dot_v1_dot_subscriptions__pb2.ListSubscriptionsRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.ListSubscriptionsResponse.FromString,
+                _registered_method=True)
+        self.ResetSubscription = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/ResetSubscription',
+                request_serializer=directorysync_dot_v1_dot_subscriptions__pb2.ResetSubscriptionRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.ResetSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.DeleteSubscription = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/DeleteSubscription',
+                request_serializer=directorysync_dot_v1_dot_subscriptions__pb2.DeleteSubscriptionRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.DeleteSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.CreateWebhookEndpoint = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/CreateWebhookEndpoint',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.CreateWebhookEndpointRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.CreateWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.GetWebhookEndpoint = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/GetWebhookEndpoint',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.GetWebhookEndpointRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.GetWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.ListWebhookEndpoints = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/ListWebhookEndpoints',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookEndpointsRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookEndpointsResponse.FromString,
+                _registered_method=True)
+        self.UpdateWebhookEndpoint = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/UpdateWebhookEndpoint',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.UpdateWebhookEndpointRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.UpdateWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.DeleteWebhookEndpoint = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/DeleteWebhookEndpoint',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.DeleteWebhookEndpointRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.DeleteWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.RotateWebhookSecret = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/RotateWebhookSecret',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.RotateWebhookSecretRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.RotateWebhookSecretResponse.FromString,
+                _registered_method=True)
+        self.ListWebhookDeliveries = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/ListWebhookDeliveries',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookDeliveriesRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.GetWebhookDelivery = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/GetWebhookDelivery',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.GetWebhookDeliveryRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.GetWebhookDeliveryResponse.FromString,
+                _registered_method=True)
+        self.ReplayWebhook = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/ReplayWebhook',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.ReplayWebhookRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ReplayWebhookResponse.FromString,
+                _registered_method=True)
+        self.ListWebhookReplays = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/ListWebhookReplays',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookReplaysRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookReplaysResponse.FromString,
+                _registered_method=True)
+        self.ListWebhookTargets = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/ListWebhookTargets',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookTargetsRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookTargetsResponse.FromString,
+                _registered_method=True)
+        self.RecordWebhookAttempts = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/RecordWebhookAttempts',
+                request_serializer=directorysync_dot_v1_dot_webhooks__pb2.RecordWebhookAttemptsRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_webhooks__pb2.RecordWebhookAttemptsResponse.FromString,
+                _registered_method=True)
+        self.CreatePortalLink = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/CreatePortalLink',
+                request_serializer=directorysync_dot_v1_dot_portal__pb2.CreatePortalLinkRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_portal__pb2.CreatePortalLinkResponse.FromString,
+                _registered_method=True)
+        self.RedeemPortalLink = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/RedeemPortalLink',
+                request_serializer=directorysync_dot_v1_dot_portal__pb2.RedeemPortalLinkRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_portal__pb2.RedeemPortalLinkResponse.FromString,
+                _registered_method=True)
+        self.GetPortalSession = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/GetPortalSession',
+                request_serializer=directorysync_dot_v1_dot_portal__pb2.GetPortalSessionRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_portal__pb2.GetPortalSessionResponse.FromString,
+                _registered_method=True)
+        self.RevokePortalLinks = channel.unary_unary(
+                '/directorysync.v1.DirectoryAdmin/RevokePortalLinks',
+                request_serializer=directorysync_dot_v1_dot_portal__pb2.RevokePortalLinksRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_portal__pb2.RevokePortalLinksResponse.FromString,
+                _registered_method=True)
 
 
 class DirectoryAdminServicer:
-    """Set up organizations, directories and credentials. Scope: `admin`.
+    """Set up organizations, directories, credentials, subscriptions and webhooks. Scope: `admin`, but where a call says otherwise.
+    Calls that make something take metadata `idempotency-key`, 1 to 255 printable ASCII characters: repeated within 24 h with
+    the same request it answers what it answered, and makes nothing new.
     """
 
     def CreateOrganization(self, request, context):
@@ -127,6 +249,13 @@ class DirectoryAdminServicer:
 
     def ListOrganizations(self, request, context):
         """Organizations in the order in which they were made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateOrganization(self, request, context):
+        """Changes name, external id, domains or metadata.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,6 +338,160 @@ class DirectoryAdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEventLog(self, request, context):
+        """Size and reach of the log. Needs a key without bounds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateSubscription(self, request, context):
+        """Makes a named subscription.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSubscription(self, request, context):
+        """One subscription by id or name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSubscriptions(self, request, context):
+        """Subscriptions in the order in which they were made, without those of webhook endpoints.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetSubscription(self, request, context):
+        """Moves a subscription to another place in the log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSubscription(self, request, context):
+        """Forgets a subscription.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateWebhookEndpoint(self, request, context):
+        """Makes a webhook endpoint; its deliveries begin with the next event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWebhookEndpoint(self, request, context):
+        """One endpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhookEndpoints(self, request, context):
+        """Endpoints in the order in which they were made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateWebhookEndpoint(self, request, context):
+        """Changes URL, filter, status or description.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteWebhookEndpoint(self, request, context):
+        """Forgets an endpoint and its deliveries.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateWebhookSecret(self, request, context):
+        """Makes a new secret; the present ones go on signing for a while.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhookDeliveries(self, request, context):
+        """What was sent to an endpoint, and how it went.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWebhookDelivery(self, request, context):
+        """One delivery with its attempts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayWebhook(self, request, context):
+        """Sends an event, a stretch of the log or a test event to one endpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhookReplays(self, request, context):
+        """Replays of one endpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhookTargets(self, request, context):
+        """For dispatchers: where to deliver. Scope: `deliver`, without bounds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordWebhookAttempts(self, request, context):
+        """For dispatchers: how it went. Scope: `deliver`, without bounds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePortalLink(self, request, context):
+        """Makes a link with which a customer's administrator sets up an organization.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedeemPortalLink(self, request, context):
+        """Opens a link, once: the credential is the link's secret.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPortalSession(self, request, context):
+        """The session of an opened link: the credential is the session's secret.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokePortalLinks(self, request, context):
+        """Ends links that were not opened and sessions of those that were.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryAdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -226,6 +509,11 @@ def add_DirectoryAdminServicer_to_server(servicer, server):
                     servicer.ListOrganizations,
                     request_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.ListOrganizationsRequest.FromString,
                     response_serializer=directorysync_dot_v1_dot_directory__admin__pb2.ListOrganizationsResponse.SerializeToString,
+            ),
+            'UpdateOrganization': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateOrganization,
+                    request_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.UpdateOrganizationRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_directory__admin__pb2.UpdateOrganizationResponse.SerializeToString,
             ),
             'DeleteOrganization': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteOrganization,
@@ -282,6 +570,116 @@ def add_DirectoryAdminServicer_to_server(servicer, server):
                     request_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsRequest.FromString,
                     response_serializer=directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsResponse.SerializeToString,
             ),
+            'GetEventLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEventLog,
+                    request_deserializer=directorysync_dot_v1_dot_directory__admin__pb2.GetEventLogRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_directory__admin__pb2.GetEventLogResponse.SerializeToString,
+            ),
+            'CreateSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSubscription,
+                    request_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.CreateSubscriptionRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_subscriptions__pb2.CreateSubscriptionResponse.SerializeToString,
+            ),
+            'GetSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSubscription,
+                    request_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.GetSubscriptionRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_subscriptions__pb2.GetSubscriptionResponse.SerializeToString,
+            ),
+            'ListSubscriptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSubscriptions,
+                    request_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.ListSubscriptionsRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_subscriptions__pb2.ListSubscriptionsResponse.SerializeToString,
+            ),
+            'ResetSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetSubscription,
+                    request_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.ResetSubscriptionRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_subscriptions__pb2.ResetSubscriptionResponse.SerializeToString,
+            ),
+            'DeleteSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSubscription,
+                    request_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.DeleteSubscriptionRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_subscriptions__pb2.DeleteSubscriptionResponse.SerializeToString,
+            ),
+            'CreateWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWebhookEndpoint,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.CreateWebhookEndpointRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.CreateWebhookEndpointResponse.SerializeToString,
+            ),
+            'GetWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWebhookEndpoint,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.GetWebhookEndpointRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.GetWebhookEndpointResponse.SerializeToString,
+            ),
+            'ListWebhookEndpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhookEndpoints,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookEndpointsRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookEndpointsResponse.SerializeToString,
+            ),
+            'UpdateWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateWebhookEndpoint,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.UpdateWebhookEndpointRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.UpdateWebhookEndpointResponse.SerializeToString,
+            ),
+            'DeleteWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteWebhookEndpoint,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.DeleteWebhookEndpointRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.DeleteWebhookEndpointResponse.SerializeToString,
+            ),
+            'RotateWebhookSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateWebhookSecret,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.RotateWebhookSecretRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.RotateWebhookSecretResponse.SerializeToString,
+            ),
+            'ListWebhookDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhookDeliveries,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookDeliveriesRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookDeliveriesResponse.SerializeToString,
+            ),
+            'GetWebhookDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWebhookDelivery,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.GetWebhookDeliveryRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.GetWebhookDeliveryResponse.SerializeToString,
+            ),
+            'ReplayWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayWebhook,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ReplayWebhookRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.ReplayWebhookResponse.SerializeToString,
+            ),
+            'ListWebhookReplays': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhookReplays,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookReplaysRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookReplaysResponse.SerializeToString,
+            ),
+            'ListWebhookTargets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhookTargets,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookTargetsRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.ListWebhookTargetsResponse.SerializeToString,
+            ),
+            'RecordWebhookAttempts': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordWebhookAttempts,
+                    request_deserializer=directorysync_dot_v1_dot_webhooks__pb2.RecordWebhookAttemptsRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_webhooks__pb2.RecordWebhookAttemptsResponse.SerializeToString,
+            ),
+            'CreatePortalLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePortalLink,
+                    request_deserializer=directorysync_dot_v1_dot_portal__pb2.CreatePortalLinkRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_portal__pb2.CreatePortalLinkResponse.SerializeToString,
+            ),
+            'RedeemPortalLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedeemPortalLink,
+                    request_deserializer=directorysync_dot_v1_dot_portal__pb2.RedeemPortalLinkRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_portal__pb2.RedeemPortalLinkResponse.SerializeToString,
+            ),
+            'GetPortalSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPortalSession,
+                    request_deserializer=directorysync_dot_v1_dot_portal__pb2.GetPortalSessionRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_portal__pb2.GetPortalSessionResponse.SerializeToString,
+            ),
+            'RevokePortalLinks': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokePortalLinks,
+                    request_deserializer=directorysync_dot_v1_dot_portal__pb2.RevokePortalLinksRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_portal__pb2.RevokePortalLinksResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'directorysync.v1.DirectoryAdmin', rpc_method_handlers)
@@ -291,7 +689,9 @@ def add_DirectoryAdminServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DirectoryAdmin:
-    """Set up organizations, directories and credentials. Scope: `admin`.
+    """Set up organizations, directories, credentials, subscriptions and webhooks. Scope: `admin`, but where a call says otherwise.
+    Calls that make something take metadata `idempotency-key`, 1 to 255 printable ASCII characters: repeated within 24 h with
+    the same request it answers what it answered, and makes nothing new.
     """
 
     @staticmethod
@@ -365,6 +765,33 @@ class DirectoryAdmin:
             '/directorysync.v1.DirectoryAdmin/ListOrganizations',
             directorysync_dot_v1_dot_directory__admin__pb2.ListOrganizationsRequest.SerializeToString,
             directorysync_dot_v1_dot_directory__admin__pb2.ListOrganizationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateOrganization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/UpdateOrganization',
+            directorysync_dot_v1_dot_directory__admin__pb2.UpdateOrganizationRequest.SerializeToString,
+            directorysync_dot_v1_dot_directory__admin__pb2.UpdateOrganizationResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -662,6 +1089,600 @@ class DirectoryAdmin:
             '/directorysync.v1.DirectoryAdmin/ListDiagnostics',
             directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsRequest.SerializeToString,
             directorysync_dot_v1_dot_directory__admin__pb2.ListDiagnosticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEventLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/GetEventLog',
+            directorysync_dot_v1_dot_directory__admin__pb2.GetEventLogRequest.SerializeToString,
+            directorysync_dot_v1_dot_directory__admin__pb2.GetEventLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/CreateSubscription',
+            directorysync_dot_v1_dot_subscriptions__pb2.CreateSubscriptionRequest.SerializeToString,
+            directorysync_dot_v1_dot_subscriptions__pb2.CreateSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/GetSubscription',
+            directorysync_dot_v1_dot_subscriptions__pb2.GetSubscriptionRequest.SerializeToString,
+            directorysync_dot_v1_dot_subscriptions__pb2.GetSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSubscriptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/ListSubscriptions',
+            directorysync_dot_v1_dot_subscriptions__pb2.ListSubscriptionsRequest.SerializeToString,
+            directorysync_dot_v1_dot_subscriptions__pb2.ListSubscriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/ResetSubscription',
+            directorysync_dot_v1_dot_subscriptions__pb2.ResetSubscriptionRequest.SerializeToString,
+            directorysync_dot_v1_dot_subscriptions__pb2.ResetSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/DeleteSubscription',
+            directorysync_dot_v1_dot_subscriptions__pb2.DeleteSubscriptionRequest.SerializeToString,
+            directorysync_dot_v1_dot_subscriptions__pb2.DeleteSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/CreateWebhookEndpoint',
+            directorysync_dot_v1_dot_webhooks__pb2.CreateWebhookEndpointRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.CreateWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/GetWebhookEndpoint',
+            directorysync_dot_v1_dot_webhooks__pb2.GetWebhookEndpointRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.GetWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhookEndpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/ListWebhookEndpoints',
+            directorysync_dot_v1_dot_webhooks__pb2.ListWebhookEndpointsRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.ListWebhookEndpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/UpdateWebhookEndpoint',
+            directorysync_dot_v1_dot_webhooks__pb2.UpdateWebhookEndpointRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.UpdateWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/DeleteWebhookEndpoint',
+            directorysync_dot_v1_dot_webhooks__pb2.DeleteWebhookEndpointRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.DeleteWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateWebhookSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/RotateWebhookSecret',
+            directorysync_dot_v1_dot_webhooks__pb2.RotateWebhookSecretRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.RotateWebhookSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhookDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/ListWebhookDeliveries',
+            directorysync_dot_v1_dot_webhooks__pb2.ListWebhookDeliveriesRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.ListWebhookDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWebhookDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/GetWebhookDelivery',
+            directorysync_dot_v1_dot_webhooks__pb2.GetWebhookDeliveryRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.GetWebhookDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/ReplayWebhook',
+            directorysync_dot_v1_dot_webhooks__pb2.ReplayWebhookRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.ReplayWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhookReplays(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/ListWebhookReplays',
+            directorysync_dot_v1_dot_webhooks__pb2.ListWebhookReplaysRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.ListWebhookReplaysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhookTargets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/ListWebhookTargets',
+            directorysync_dot_v1_dot_webhooks__pb2.ListWebhookTargetsRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.ListWebhookTargetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordWebhookAttempts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/RecordWebhookAttempts',
+            directorysync_dot_v1_dot_webhooks__pb2.RecordWebhookAttemptsRequest.SerializeToString,
+            directorysync_dot_v1_dot_webhooks__pb2.RecordWebhookAttemptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePortalLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/CreatePortalLink',
+            directorysync_dot_v1_dot_portal__pb2.CreatePortalLinkRequest.SerializeToString,
+            directorysync_dot_v1_dot_portal__pb2.CreatePortalLinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedeemPortalLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/RedeemPortalLink',
+            directorysync_dot_v1_dot_portal__pb2.RedeemPortalLinkRequest.SerializeToString,
+            directorysync_dot_v1_dot_portal__pb2.RedeemPortalLinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPortalSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/GetPortalSession',
+            directorysync_dot_v1_dot_portal__pb2.GetPortalSessionRequest.SerializeToString,
+            directorysync_dot_v1_dot_portal__pb2.GetPortalSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokePortalLinks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectoryAdmin/RevokePortalLinks',
+            directorysync_dot_v1_dot_portal__pb2.RevokePortalLinksRequest.SerializeToString,
+            directorysync_dot_v1_dot_portal__pb2.RevokePortalLinksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,9 @@ isort:skip_file
 
 from collections import abc as _abc
 from directorysync.v1 import directory_admin_pb2 as _directory_admin_pb2
+from directorysync.v1 import portal_pb2 as _portal_pb2
+from directorysync.v1 import subscriptions_pb2 as _subscriptions_pb2
+from directorysync.v1 import webhooks_pb2 as _webhooks_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 
@@ -13,7 +16,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DirectoryAdminStub:
-    """Set up organizations, directories and credentials. Scope: `admin`."""
+    """Set up organizations, directories, credentials, subscriptions and webhooks. Scope: `admin`, but where a call says otherwise.
+    Calls that make something take metadata `idempotency-key`, 1 to 255 printable ASCII characters: repeated within 24 h with
+    the same request it answers what it answered, and makes nothing new.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateOrganization: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.CreateOrganizationRequest, _directory_admin_pb2.CreateOrganizationResponse]
@@ -22,6 +28,8 @@ class DirectoryAdminStub:
     """One organization by id or external id."""
     ListOrganizations: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.ListOrganizationsRequest, _directory_admin_pb2.ListOrganizationsResponse]
     """Organizations in the order in which they were made."""
+    UpdateOrganization: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.UpdateOrganizationRequest, _directory_admin_pb2.UpdateOrganizationResponse]
+    """Changes name, external id, domains or metadata."""
     DeleteOrganization: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.DeleteOrganizationRequest, _directory_admin_pb2.DeleteOrganizationResponse]
     """Deletes an organization that has no directories."""
     CreateDirectory: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.CreateDirectoryRequest, _directory_admin_pb2.CreateDirectoryResponse]
@@ -44,9 +52,56 @@ class DirectoryAdminStub:
     """Ends an API key at once."""
     ListDiagnostics: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.ListDiagnosticsRequest, _directory_admin_pb2.ListDiagnosticsResponse]
     """What a directory's provider sent and could not be understood, by kind."""
+    GetEventLog: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.GetEventLogRequest, _directory_admin_pb2.GetEventLogResponse]
+    """Size and reach of the log. Needs a key without bounds."""
+    CreateSubscription: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.CreateSubscriptionRequest, _subscriptions_pb2.CreateSubscriptionResponse]
+    """Makes a named subscription."""
+    GetSubscription: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.GetSubscriptionRequest, _subscriptions_pb2.GetSubscriptionResponse]
+    """One subscription by id or name."""
+    ListSubscriptions: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.ListSubscriptionsRequest, _subscriptions_pb2.ListSubscriptionsResponse]
+    """Subscriptions in the order in which they were made, without those of webhook endpoints."""
+    ResetSubscription: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.ResetSubscriptionRequest, _subscriptions_pb2.ResetSubscriptionResponse]
+    """Moves a subscription to another place in the log."""
+    DeleteSubscription: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.DeleteSubscriptionRequest, _subscriptions_pb2.DeleteSubscriptionResponse]
+    """Forgets a subscription."""
+    CreateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.CreateWebhookEndpointRequest, _webhooks_pb2.CreateWebhookEndpointResponse]
+    """Makes a webhook endpoint; its deliveries begin with the next event."""
+    GetWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.GetWebhookEndpointRequest, _webhooks_pb2.GetWebhookEndpointResponse]
+    """One endpoint."""
+    ListWebhookEndpoints: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.ListWebhookEndpointsRequest, _webhooks_pb2.ListWebhookEndpointsResponse]
+    """Endpoints in the order in which they were made."""
+    UpdateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.UpdateWebhookEndpointRequest, _webhooks_pb2.UpdateWebhookEndpointResponse]
+    """Changes URL, filter, status or description."""
+    DeleteWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.DeleteWebhookEndpointRequest, _webhooks_pb2.DeleteWebhookEndpointResponse]
+    """Forgets an endpoint and its deliveries."""
+    RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.RotateWebhookSecretRequest, _webhooks_pb2.RotateWebhookSecretResponse]
+    """Makes a new secret; the present ones go on signing for a while."""
+    ListWebhookDeliveries: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.ListWebhookDeliveriesRequest, _webhooks_pb2.ListWebhookDeliveriesResponse]
+    """What was sent to an endpoint, and how it went."""
+    GetWebhookDelivery: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.GetWebhookDeliveryRequest, _webhooks_pb2.GetWebhookDeliveryResponse]
+    """One delivery with its attempts."""
+    ReplayWebhook: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.ReplayWebhookRequest, _webhooks_pb2.ReplayWebhookResponse]
+    """Sends an event, a stretch of the log or a test event to one endpoint."""
+    ListWebhookReplays: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.ListWebhookReplaysRequest, _webhooks_pb2.ListWebhookReplaysResponse]
+    """Replays of one endpoint."""
+    ListWebhookTargets: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.ListWebhookTargetsRequest, _webhooks_pb2.ListWebhookTargetsResponse]
+    """For dispatchers: where to deliver. Scope: `deliver`, without bounds."""
+    RecordWebhookAttempts: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.RecordWebhookAttemptsRequest, _webhooks_pb2.RecordWebhookAttemptsResponse]
+    """For dispatchers: how it went. Scope: `deliver`, without bounds."""
+    CreatePortalLink: _aio.UnaryUnaryMultiCallable[_portal_pb2.CreatePortalLinkRequest, _portal_pb2.CreatePortalLinkResponse]
+    """Makes a link with which a customer's administrator sets up an organization."""
+    RedeemPortalLink: _aio.UnaryUnaryMultiCallable[_portal_pb2.RedeemPortalLinkRequest, _portal_pb2.RedeemPortalLinkResponse]
+    """Opens a link, once: the credential is the link's secret."""
+    GetPortalSession: _aio.UnaryUnaryMultiCallable[_portal_pb2.GetPortalSessionRequest, _portal_pb2.GetPortalSessionResponse]
+    """The session of an opened link: the credential is the session's secret."""
+    RevokePortalLinks: _aio.UnaryUnaryMultiCallable[_portal_pb2.RevokePortalLinksRequest, _portal_pb2.RevokePortalLinksResponse]
+    """Ends links that were not opened and sessions of those that were."""
 
 class DirectoryAdminServicer(metaclass=_abc_1.ABCMeta):
-    """Set up organizations, directories and credentials. Scope: `admin`."""
+    """Set up organizations, directories, credentials, subscriptions and webhooks. Scope: `admin`, but where a call says otherwise.
+    Calls that make something take metadata `idempotency-key`, 1 to 255 printable ASCII characters: repeated within 24 h with
+    the same request it answers what it answered, and makes nothing new.
+    """
 
     @_abc_1.abstractmethod
     def CreateOrganization(
@@ -71,6 +126,14 @@ class DirectoryAdminServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_admin_pb2.ListOrganizationsRequest, _abc.Awaitable[_directory_admin_pb2.ListOrganizationsResponse]],
     ) -> _abc.Awaitable[_directory_admin_pb2.ListOrganizationsResponse]:
         """Organizations in the order in which they were made."""
+
+    @_abc_1.abstractmethod
+    def UpdateOrganization(
+        self,
+        request: _directory_admin_pb2.UpdateOrganizationRequest,
+        context: _aio.ServicerContext[_directory_admin_pb2.UpdateOrganizationRequest, _abc.Awaitable[_directory_admin_pb2.UpdateOrganizationResponse]],
+    ) -> _abc.Awaitable[_directory_admin_pb2.UpdateOrganizationResponse]:
+        """Changes name, external id, domains or metadata."""
 
     @_abc_1.abstractmethod
     def DeleteOrganization(
@@ -159,5 +222,181 @@ class DirectoryAdminServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_admin_pb2.ListDiagnosticsRequest, _abc.Awaitable[_directory_admin_pb2.ListDiagnosticsResponse]],
     ) -> _abc.Awaitable[_directory_admin_pb2.ListDiagnosticsResponse]:
         """What a directory's provider sent and could not be understood, by kind."""
+
+    @_abc_1.abstractmethod
+    def GetEventLog(
+        self,
+        request: _directory_admin_pb2.GetEventLogRequest,
+        context: _aio.ServicerContext[_directory_admin_pb2.GetEventLogRequest, _abc.Awaitable[_directory_admin_pb2.GetEventLogResponse]],
+    ) -> _abc.Awaitable[_directory_admin_pb2.GetEventLogResponse]:
+        """Size and reach of the log. Needs a key without bounds."""
+
+    @_abc_1.abstractmethod
+    def CreateSubscription(
+        self,
+        request: _subscriptions_pb2.CreateSubscriptionRequest,
+        context: _aio.ServicerContext[_subscriptions_pb2.CreateSubscriptionRequest, _abc.Awaitable[_subscriptions_pb2.CreateSubscriptionResponse]],
+    ) -> _abc.Awaitable[_subscriptions_pb2.CreateSubscriptionResponse]:
+        """Makes a named subscription."""
+
+    @_abc_1.abstractmethod
+    def GetSubscription(
+        self,
+        request: _subscriptions_pb2.GetSubscriptionRequest,
+        context: _aio.ServicerContext[_subscriptions_pb2.GetSubscriptionRequest, _abc.Awaitable[_subscriptions_pb2.GetSubscriptionResponse]],
+    ) -> _abc.Awaitable[_subscriptions_pb2.GetSubscriptionResponse]:
+        """One subscription by id or name."""
+
+    @_abc_1.abstractmethod
+    def ListSubscriptions(
+        self,
+        request: _subscriptions_pb2.ListSubscriptionsRequest,
+        context: _aio.ServicerContext[_subscriptions_pb2.ListSubscriptionsRequest, _abc.Awaitable[_subscriptions_pb2.ListSubscriptionsResponse]],
+    ) -> _abc.Awaitable[_subscriptions_pb2.ListSubscriptionsResponse]:
+        """Subscriptions in the order in which they were made, without those of webhook endpoints."""
+
+    @_abc_1.abstractmethod
+    def ResetSubscription(
+        self,
+        request: _subscriptions_pb2.ResetSubscriptionRequest,
+        context: _aio.ServicerContext[_subscriptions_pb2.ResetSubscriptionRequest, _abc.Awaitable[_subscriptions_pb2.ResetSubscriptionResponse]],
+    ) -> _abc.Awaitable[_subscriptions_pb2.ResetSubscriptionResponse]:
+        """Moves a subscription to another place in the log."""
+
+    @_abc_1.abstractmethod
+    def DeleteSubscription(
+        self,
+        request: _subscriptions_pb2.DeleteSubscriptionRequest,
+        context: _aio.ServicerContext[_subscriptions_pb2.DeleteSubscriptionRequest, _abc.Awaitable[_subscriptions_pb2.DeleteSubscriptionResponse]],
+    ) -> _abc.Awaitable[_subscriptions_pb2.DeleteSubscriptionResponse]:
+        """Forgets a subscription."""
+
+    @_abc_1.abstractmethod
+    def CreateWebhookEndpoint(
+        self,
+        request: _webhooks_pb2.CreateWebhookEndpointRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.CreateWebhookEndpointRequest, _abc.Awaitable[_webhooks_pb2.CreateWebhookEndpointResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.CreateWebhookEndpointResponse]:
+        """Makes a webhook endpoint; its deliveries begin with the next event."""
+
+    @_abc_1.abstractmethod
+    def GetWebhookEndpoint(
+        self,
+        request: _webhooks_pb2.GetWebhookEndpointRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.GetWebhookEndpointRequest, _abc.Awaitable[_webhooks_pb2.GetWebhookEndpointResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.GetWebhookEndpointResponse]:
+        """One endpoint."""
+
+    @_abc_1.abstractmethod
+    def ListWebhookEndpoints(
+        self,
+        request: _webhooks_pb2.ListWebhookEndpointsRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.ListWebhookEndpointsRequest, _abc.Awaitable[_webhooks_pb2.ListWebhookEndpointsResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.ListWebhookEndpointsResponse]:
+        """Endpoints in the order in which they were made."""
+
+    @_abc_1.abstractmethod
+    def UpdateWebhookEndpoint(
+        self,
+        request: _webhooks_pb2.UpdateWebhookEndpointRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.UpdateWebhookEndpointRequest, _abc.Awaitable[_webhooks_pb2.UpdateWebhookEndpointResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.UpdateWebhookEndpointResponse]:
+        """Changes URL, filter, status or description."""
+
+    @_abc_1.abstractmethod
+    def DeleteWebhookEndpoint(
+        self,
+        request: _webhooks_pb2.DeleteWebhookEndpointRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.DeleteWebhookEndpointRequest, _abc.Awaitable[_webhooks_pb2.DeleteWebhookEndpointResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.DeleteWebhookEndpointResponse]:
+        """Forgets an endpoint and its deliveries."""
+
+    @_abc_1.abstractmethod
+    def RotateWebhookSecret(
+        self,
+        request: _webhooks_pb2.RotateWebhookSecretRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.RotateWebhookSecretRequest, _abc.Awaitable[_webhooks_pb2.RotateWebhookSecretResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.RotateWebhookSecretResponse]:
+        """Makes a new secret; the present ones go on signing for a while."""
+
+    @_abc_1.abstractmethod
+    def ListWebhookDeliveries(
+        self,
+        request: _webhooks_pb2.ListWebhookDeliveriesRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.ListWebhookDeliveriesRequest, _abc.Awaitable[_webhooks_pb2.ListWebhookDeliveriesResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.ListWebhookDeliveriesResponse]:
+        """What was sent to an endpoint, and how it went."""
+
+    @_abc_1.abstractmethod
+    def GetWebhookDelivery(
+        self,
+        request: _webhooks_pb2.GetWebhookDeliveryRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.GetWebhookDeliveryRequest, _abc.Awaitable[_webhooks_pb2.GetWebhookDeliveryResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.GetWebhookDeliveryResponse]:
+        """One delivery with its attempts."""
+
+    @_abc_1.abstractmethod
+    def ReplayWebhook(
+        self,
+        request: _webhooks_pb2.ReplayWebhookRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.ReplayWebhookRequest, _abc.Awaitable[_webhooks_pb2.ReplayWebhookResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.ReplayWebhookResponse]:
+        """Sends an event, a stretch of the log or a test event to one endpoint."""
+
+    @_abc_1.abstractmethod
+    def ListWebhookReplays(
+        self,
+        request: _webhooks_pb2.ListWebhookReplaysRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.ListWebhookReplaysRequest, _abc.Awaitable[_webhooks_pb2.ListWebhookReplaysResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.ListWebhookReplaysResponse]:
+        """Replays of one endpoint."""
+
+    @_abc_1.abstractmethod
+    def ListWebhookTargets(
+        self,
+        request: _webhooks_pb2.ListWebhookTargetsRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.ListWebhookTargetsRequest, _abc.Awaitable[_webhooks_pb2.ListWebhookTargetsResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.ListWebhookTargetsResponse]:
+        """For dispatchers: where to deliver. Scope: `deliver`, without bounds."""
+
+    @_abc_1.abstractmethod
+    def RecordWebhookAttempts(
+        self,
+        request: _webhooks_pb2.RecordWebhookAttemptsRequest,
+        context: _aio.ServicerContext[_webhooks_pb2.RecordWebhookAttemptsRequest, _abc.Awaitable[_webhooks_pb2.RecordWebhookAttemptsResponse]],
+    ) -> _abc.Awaitable[_webhooks_pb2.RecordWebhookAttemptsResponse]:
+        """For dispatchers: how it went. Scope: `deliver`, without bounds."""
+
+    @_abc_1.abstractmethod
+    def CreatePortalLink(
+        self,
+        request: _portal_pb2.CreatePortalLinkRequest,
+        context: _aio.ServicerContext[_portal_pb2.CreatePortalLinkRequest, _abc.Awaitable[_portal_pb2.CreatePortalLinkResponse]],
+    ) -> _abc.Awaitable[_portal_pb2.CreatePortalLinkResponse]:
+        """Makes a link with which a customer's administrator sets up an organization."""
+
+    @_abc_1.abstractmethod
+    def RedeemPortalLink(
+        self,
+        request: _portal_pb2.RedeemPortalLinkRequest,
+        context: _aio.ServicerContext[_portal_pb2.RedeemPortalLinkRequest, _abc.Awaitable[_portal_pb2.RedeemPortalLinkResponse]],
+    ) -> _abc.Awaitable[_portal_pb2.RedeemPortalLinkResponse]:
+        """Opens a link, once: the credential is the link's secret."""
+
+    @_abc_1.abstractmethod
+    def GetPortalSession(
+        self,
+        request: _portal_pb2.GetPortalSessionRequest,
+        context: _aio.ServicerContext[_portal_pb2.GetPortalSessionRequest, _abc.Awaitable[_portal_pb2.GetPortalSessionResponse]],
+    ) -> _abc.Awaitable[_portal_pb2.GetPortalSessionResponse]:
+        """The session of an opened link: the credential is the session's secret."""
+
+    @_abc_1.abstractmethod
+    def RevokePortalLinks(
+        self,
+        request: _portal_pb2.RevokePortalLinksRequest,
+        context: _aio.ServicerContext[_portal_pb2.RevokePortalLinksRequest, _abc.Awaitable[_portal_pb2.RevokePortalLinksResponse]],
+    ) -> _abc.Awaitable[_portal_pb2.RevokePortalLinksResponse]:
+        """Ends links that were not opened and sessions of those that were."""
 
 def add_DirectoryAdminServicer_to_server(servicer: DirectoryAdminServicer, server: _aio.Server) -> None: ...

@@ -23,6 +23,72 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class AsOf(_message.Message):
+    """A moment of a directory that retention still reaches. Reads say NOT_FOUND for what did not exist then,
+    OUT_OF_RANGE (CURSOR_EXPIRED) for a moment out of reach.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTORY_SEQUENCE_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    directory_sequence: _builtins.int
+    """Behind the event of this number."""
+    cursor: _builtins.str
+    """Behind the last event that this cursor covers."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """Behind the last event committed up to this time."""
+
+    def __init__(
+        self,
+        *,
+        directory_sequence: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "directory_sequence", b"directory_sequence", "moment", b"moment", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "directory_sequence", b"directory_sequence", "moment", b"moment", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_moment: _TypeAlias = _typing.Literal["directory_sequence", "time", "cursor"]  # noqa: Y015
+    _WhichOneofArgType_moment: _TypeAlias = _typing.Literal["moment", b"moment"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_moment) -> _WhichOneofReturnType_moment | None: ...
+
+Global___AsOf: _TypeAlias = AsOf  # noqa: Y015
+
+@_typing.final
+class PageWindow(_message.Message):
+    """A stretch of a list by the ids at its ends, for those who page to and fro. Not together with a page token."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_ID_FIELD_NUMBER: _builtins.int
+    BEFORE_ID_FIELD_NUMBER: _builtins.int
+    DESCENDING_FIELD_NUMBER: _builtins.int
+    after_id: _builtins.str
+    """Only what comes behind this id in the order asked for."""
+    before_id: _builtins.str
+    """Only what comes ahead of this id in the order asked for: the page that ends there."""
+    descending: _builtins.bool
+    """Newest first."""
+    def __init__(
+        self,
+        *,
+        after_id: _builtins.str = ...,
+        before_id: _builtins.str = ...,
+        descending: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "before_id", b"before_id", "descending", b"descending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PageWindow: _TypeAlias = PageWindow  # noqa: Y015
+
+@_typing.final
 class GetServerInfoRequest(_message.Message):
     """Request of GetServerInfo."""
 
@@ -130,22 +196,32 @@ class ListDirectoriesRequest(_message.Message):
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Only those of this organization; empty: all the caller may read."""
     page_size: _builtins.int
     """0: 100. More than 1,000 is taken as 1,000."""
     page_token: _builtins.str
     """From the response before."""
+    search: _builtins.str
+    """Only those whose name holds this text, in any case. At most 256 characters."""
+    @_builtins.property
+    def window(self) -> Global___PageWindow:
+        """Instead of a page token."""
+
     def __init__(
         self,
         *,
         organization_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        search: _builtins.str = ...,
+        window: Global___PageWindow | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token", "search", b"search", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -187,19 +263,25 @@ class GetUserRequest(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     DIRECTORY_ID_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """User id."""
     directory_id: _builtins.str
     """Its directory, when the caller knows it: the answer is the same, found faster on a sharded database."""
+    @_builtins.property
+    def as_of(self) -> Global___AsOf:
+        """As it was then; unset: now. Needs `directory_id`."""
+
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         directory_id: _builtins.str = ...,
+        as_of: Global___AsOf | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_id", b"directory_id", "id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "directory_id", b"directory_id", "id", b"id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -351,6 +433,7 @@ class ListUsersRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
     directory_id: _builtins.str
     """Directory id."""
     state: _resources_pb2.DirectoryUserState.ValueType
@@ -359,6 +442,10 @@ class ListUsersRequest(_message.Message):
     """0: 100. More than 1,000 is taken as 1,000."""
     page_token: _builtins.str
     """From the response before."""
+    @_builtins.property
+    def window(self) -> Global___PageWindow:
+        """Instead of a page token."""
+
     def __init__(
         self,
         *,
@@ -366,10 +453,11 @@ class ListUsersRequest(_message.Message):
         state: _resources_pb2.DirectoryUserState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        window: Global___PageWindow | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_id", b"directory_id", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_id", b"directory_id", "page_size", b"page_size", "page_token", b"page_token", "state", b"state", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -411,19 +499,25 @@ class GetGroupRequest(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     DIRECTORY_ID_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Group id."""
     directory_id: _builtins.str
     """Its directory, when the caller knows it."""
+    @_builtins.property
+    def as_of(self) -> Global___AsOf:
+        """As it was then; unset: now. Needs `directory_id`."""
+
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         directory_id: _builtins.str = ...,
+        as_of: Global___AsOf | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_id", b"directory_id", "id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "directory_id", b"directory_id", "id", b"id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -462,22 +556,28 @@ class ListGroupsRequest(_message.Message):
     DIRECTORY_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
     directory_id: _builtins.str
     """Directory id."""
     page_size: _builtins.int
     """0: 100. More than 1,000 is taken as 1,000."""
     page_token: _builtins.str
     """From the response before."""
+    @_builtins.property
+    def window(self) -> Global___PageWindow:
+        """Instead of a page token."""
+
     def __init__(
         self,
         *,
         directory_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        window: Global___PageWindow | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_id", b"directory_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_id", b"directory_id", "page_size", b"page_size", "page_token", b"page_token", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -521,6 +621,10 @@ class ListGroupMembersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     EFFECTIVE_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    USERS_ONLY_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    DIRECTORY_ID_FIELD_NUMBER: _builtins.int
     group_id: _builtins.str
     """Group id."""
     page_size: _builtins.int
@@ -531,6 +635,18 @@ class ListGroupMembersRequest(_message.Message):
     """Instead of the direct members, the users in the group and in the groups inside it at any depth: each once, as if it
     were in the group itself, since the oldest of the memberships that make it so. Cycles do no harm.
     """
+    users_only: _builtins.bool
+    """Only users."""
+    directory_id: _builtins.str
+    """Its directory, when the caller knows it."""
+    @_builtins.property
+    def window(self) -> Global___PageWindow:
+        """Instead of a page token. Not together with `effective` or `as_of`."""
+
+    @_builtins.property
+    def as_of(self) -> Global___AsOf:
+        """As they were then; unset: now. Not together with `effective`. Needs `directory_id`."""
+
     def __init__(
         self,
         *,
@@ -538,10 +654,14 @@ class ListGroupMembersRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         effective: _builtins.bool = ...,
+        window: Global___PageWindow | None = ...,
+        users_only: _builtins.bool = ...,
+        as_of: Global___AsOf | None = ...,
+        directory_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective", b"effective", "group_id", b"group_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "directory_id", b"directory_id", "effective", b"effective", "group_id", b"group_id", "page_size", b"page_size", "page_token", b"page_token", "users_only", b"users_only", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -585,6 +705,9 @@ class ListUserGroupsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     EFFECTIVE_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    DIRECTORY_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """User id."""
     page_size: _builtins.int
@@ -593,6 +716,16 @@ class ListUserGroupsRequest(_message.Message):
     """From the response before."""
     effective: _builtins.bool
     """Also the groups that these are in, at any depth. Cycles do no harm."""
+    directory_id: _builtins.str
+    """Its directory, when the caller knows it."""
+    @_builtins.property
+    def window(self) -> Global___PageWindow:
+        """Instead of a page token. Not together with `effective` or `as_of`."""
+
+    @_builtins.property
+    def as_of(self) -> Global___AsOf:
+        """As they were then; unset: now. Not together with `effective`. Needs `directory_id`."""
+
     def __init__(
         self,
         *,
@@ -600,10 +733,13 @@ class ListUserGroupsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         effective: _builtins.bool = ...,
+        window: Global___PageWindow | None = ...,
+        as_of: Global___AsOf | None = ...,
+        directory_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective", b"effective", "page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "directory_id", b"directory_id", "effective", b"effective", "page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -638,6 +774,264 @@ class ListUserGroupsResponse(_message.Message):
 Global___ListUserGroupsResponse: _TypeAlias = ListUserGroupsResponse  # noqa: Y015
 
 @_typing.final
+class ListMembershipsRequest(_message.Message):
+    """Request of ListMemberships."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTORY_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    directory_id: _builtins.str
+    """Directory id."""
+    page_size: _builtins.int
+    """0: 100. More than 1,000 is taken as 1,000."""
+    page_token: _builtins.str
+    """From the response before."""
+    @_builtins.property
+    def as_of(self) -> Global___AsOf:
+        """As they were then; unset: now."""
+
+    def __init__(
+        self,
+        *,
+        directory_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        as_of: Global___AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "directory_id", b"directory_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMembershipsRequest: _TypeAlias = ListMembershipsRequest  # noqa: Y015
+
+@_typing.final
+class ListMembershipsResponse(_message.Message):
+    """Response of ListMemberships."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERSHIPS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty at the end."""
+    @_builtins.property
+    def memberships(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Membership]:
+        """One page, by group and member."""
+
+    def __init__(
+        self,
+        *,
+        memberships: _abc.Iterable[_resources_pb2.Membership] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memberships", b"memberships", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMembershipsResponse: _TypeAlias = ListMembershipsResponse  # noqa: Y015
+
+@_typing.final
+class BatchListUserGroupsRequest(_message.Message):
+    """Request of BatchListUserGroups."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 1,000 user ids."""
+
+    def __init__(
+        self,
+        *,
+        user_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_ids", b"user_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchListUserGroupsRequest: _TypeAlias = BatchListUserGroupsRequest  # noqa: Y015
+
+@_typing.final
+class BatchListUserGroupsResponse(_message.Message):
+    """Response of BatchListUserGroups."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_GROUPS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user_groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserGroups]:
+        """One for each user asked for that exists, in the order of the request."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.DirectoryGroup]:
+        """Each group once."""
+
+    def __init__(
+        self,
+        *,
+        user_groups: _abc.Iterable[Global___UserGroups] | None = ...,
+        groups: _abc.Iterable[_resources_pb2.DirectoryGroup] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "user_groups", b"user_groups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchListUserGroupsResponse: _TypeAlias = BatchListUserGroupsResponse  # noqa: Y015
+
+@_typing.final
+class UserGroups(_message.Message):
+    """The direct groups of one user."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    GROUP_IDS_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The user."""
+    @_builtins.property
+    def group_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The groups, in the order in which they arrived; at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        group_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group_ids", b"group_ids", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserGroups: _TypeAlias = UserGroups  # noqa: Y015
+
+@_typing.final
+class ResolveMembershipsRequest(_message.Message):
+    """Request of ResolveMemberships."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOMENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def moments(self) -> _containers.RepeatedCompositeFieldContainer[Global___MembershipMoment]:
+        """At most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        moments: _abc.Iterable[Global___MembershipMoment] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["moments", b"moments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveMembershipsRequest: _TypeAlias = ResolveMembershipsRequest  # noqa: Y015
+
+@_typing.final
+class MembershipMoment(_message.Message):
+    """One membership event, or its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTORY_ID_FIELD_NUMBER: _builtins.int
+    DIRECTORY_SEQUENCE_FIELD_NUMBER: _builtins.int
+    GROUP_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    directory_id: _builtins.str
+    """Its directory."""
+    directory_sequence: _builtins.int
+    """The number of the event."""
+    group_id: _builtins.str
+    """The group."""
+    user_id: _builtins.str
+    """The member, a user."""
+    def __init__(
+        self,
+        *,
+        directory_id: _builtins.str = ...,
+        directory_sequence: _builtins.int = ...,
+        group_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory_id", b"directory_id", "directory_sequence", b"directory_sequence", "group_id", b"group_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MembershipMoment: _TypeAlias = MembershipMoment  # noqa: Y015
+
+@_typing.final
+class ResolveMembershipsResponse(_message.Message):
+    """Response of ResolveMemberships."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERSHIPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def memberships(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResolvedMembership]:
+        """One for each moment asked for, in its order."""
+
+    def __init__(
+        self,
+        *,
+        memberships: _abc.Iterable[Global___ResolvedMembership] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memberships", b"memberships"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveMembershipsResponse: _TypeAlias = ResolveMembershipsResponse  # noqa: Y015
+
+@_typing.final
+class ResolvedMembership(_message.Message):
+    """Both sides of a membership event as they were when it happened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> _resources_pb2.DirectoryUser:
+        """Unset when retention or the end of its directory has taken it."""
+
+    @_builtins.property
+    def group(self) -> _resources_pb2.DirectoryGroup:
+        """As `user`."""
+
+    def __init__(
+        self,
+        *,
+        user: _resources_pb2.DirectoryUser | None = ...,
+        group: _resources_pb2.DirectoryGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolvedMembership: _TypeAlias = ResolvedMembership  # noqa: Y015
+
+@_typing.final
 class ListEventsRequest(_message.Message):
     """Request of ListEvents."""
 
@@ -646,13 +1040,34 @@ class ListEventsRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    AFTER_EVENT_ID_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    DESCENDING_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     """Exclusive; empty: from the oldest kept."""
     page_size: _builtins.int
-    """0: 100. More than 1,000 is taken as 1,000. Events of one command are never parted, so a page may hold more."""
+    """0: 100. More than 1,000 is taken as 1,000. Events of one command are never parted, so a page may hold more; with
+    `exact` it does not.
+    """
+    after_event_id: _builtins.str
+    """Instead of a cursor: behind (with `descending`: ahead of) the event of this id."""
+    descending: _builtins.bool
+    """Newest first. The cursor of the response is then empty: go on with `after_event_id`."""
+    exact: _builtins.bool
+    """Never more than `page_size`: events of one command may be parted."""
     @_builtins.property
     def filter(self) -> _events_pb2.EventFilter:
         """Which events."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Only events committed at or after this time; not together with `cursor` or `after_event_id`."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Only events committed before this time."""
 
     def __init__(
         self,
@@ -660,10 +1075,15 @@ class ListEventsRequest(_message.Message):
         filter: _events_pb2.EventFilter | None = ...,
         cursor: _builtins.str = ...,
         page_size: _builtins.int = ...,
+        after_event_id: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        descending: _builtins.bool = ...,
+        exact: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "filter", b"filter", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "filter", b"filter", "page_size", b"page_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_event_id", b"after_event_id", "cursor", b"cursor", "descending", b"descending", "end_time", b"end_time", "exact", b"exact", "filter", b"filter", "page_size", b"page_size", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -737,12 +1157,46 @@ class WatchStart(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Snapshot(_message.Message):
+        """What the state is of, is told by the filter's directories and organizations; its types are those of the events that
+        follow.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        WITHOUT_USERS_FIELD_NUMBER: _builtins.int
+        WITHOUT_GROUPS_FIELD_NUMBER: _builtins.int
+        WITHOUT_MEMBERSHIPS_FIELD_NUMBER: _builtins.int
+        without_users: _builtins.bool
+        """Leave out users, groups or memberships of no interest."""
+        without_groups: _builtins.bool
+        """Leave out groups. Memberships still name them."""
+        without_memberships: _builtins.bool
+        """Leave out memberships."""
+        def __init__(
+            self,
+            *,
+            without_users: _builtins.bool = ...,
+            without_groups: _builtins.bool = ...,
+            without_memberships: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["without_groups", b"without_groups", "without_memberships", b"without_memberships", "without_users", b"without_users"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     BEGINNING_FIELD_NUMBER: _builtins.int
     NOW_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     """Behind the last event that this cursor covers."""
+    event_id: _builtins.str
+    """Behind the event of this id."""
     @_builtins.property
     def beginning(self) -> Global___WatchStart.Beginning:
         """At the oldest event kept."""
@@ -755,6 +1209,10 @@ class WatchStart(_message.Message):
     def time(self) -> _timestamp_pb2.Timestamp:
         """Behind the last event committed before this time."""
 
+    @_builtins.property
+    def snapshot(self) -> Global___WatchStart.Snapshot:
+        """With one consistent state, then every event after it."""
+
     def __init__(
         self,
         *,
@@ -762,12 +1220,14 @@ class WatchStart(_message.Message):
         now: Global___WatchStart.Now | None = ...,
         cursor: _builtins.str = ...,
         time: _timestamp_pb2.Timestamp | None = ...,
+        snapshot: Global___WatchStart.Snapshot | None = ...,
+        event_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["beginning", b"beginning", "cursor", b"cursor", "now", b"now", "position", b"position", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beginning", b"beginning", "cursor", b"cursor", "event_id", b"event_id", "now", b"now", "position", b"position", "snapshot", b"snapshot", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beginning", b"beginning", "cursor", b"cursor", "now", b"now", "position", b"position", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beginning", b"beginning", "cursor", b"cursor", "event_id", b"event_id", "now", b"now", "position", b"position", "snapshot", b"snapshot", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_position: _TypeAlias = _typing.Literal["beginning", "now", "cursor", "time"]  # noqa: Y015
+    _WhichOneofReturnType_position: _TypeAlias = _typing.Literal["beginning", "now", "cursor", "time", "snapshot", "event_id"]  # noqa: Y015
     _WhichOneofArgType_position: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_position) -> _WhichOneofReturnType_position | None: ...
 
@@ -826,6 +1286,7 @@ class WatchEventsResponse(_message.Message):
     CAUGHT_UP_FIELD_NUMBER: _builtins.int
     STARTED_FIELD_NUMBER: _builtins.int
     CONTINUES_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     """Store it with what the events did; resume with `start.cursor`."""
     caught_up: _builtins.bool
@@ -840,6 +1301,12 @@ class WatchEventsResponse(_message.Message):
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Event]:
         """In order. Empty in the first message and in bookmarks."""
 
+    @_builtins.property
+    def snapshot(self) -> Global___SnapshotPart:
+        """Of a watch that starts with a snapshot, in each message up to the snapshot's last. Until then `cursor` is empty: a watch
+        cut before begins anew with `start.snapshot`.
+        """
+
     def __init__(
         self,
         *,
@@ -848,11 +1315,60 @@ class WatchEventsResponse(_message.Message):
         caught_up: _builtins.bool = ...,
         started: _builtins.bool = ...,
         continues: _builtins.bool = ...,
+        snapshot: Global___SnapshotPart | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caught_up", b"caught_up", "continues", b"continues", "cursor", b"cursor", "events", b"events", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caught_up", b"caught_up", "continues", b"continues", "cursor", b"cursor", "events", b"events", "snapshot", b"snapshot", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchEventsResponse: _TypeAlias = WatchEventsResponse  # noqa: Y015
+
+@_typing.final
+class SnapshotPart(_message.Message):
+    """A part of one consistent state: everything in it belongs to the moment from which the events follow."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTORIES_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    USERS_FIELD_NUMBER: _builtins.int
+    MEMBERSHIPS_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    complete: _builtins.bool
+    """True on the last part: what a reader holds of the filter's directories and was not in the snapshot is gone. The
+    message's cursor is the one to follow from.
+    """
+    @_builtins.property
+    def directories(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Directory]:
+        """In the order directories, groups, users, memberships; each kind by directory and id."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.DirectoryGroup]:
+        """Groups, those without members too."""
+
+    @_builtins.property
+    def users(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.DirectoryUser]:
+        """Users, inactive ones too."""
+
+    @_builtins.property
+    def memberships(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Membership]:
+        """Direct memberships, of users and of groups."""
+
+    def __init__(
+        self,
+        *,
+        directories: _abc.Iterable[_resources_pb2.Directory] | None = ...,
+        groups: _abc.Iterable[_resources_pb2.DirectoryGroup] | None = ...,
+        users: _abc.Iterable[_resources_pb2.DirectoryUser] | None = ...,
+        memberships: _abc.Iterable[_resources_pb2.Membership] | None = ...,
+        complete: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "directories", b"directories", "groups", b"groups", "memberships", b"memberships", "users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnapshotPart: _TypeAlias = SnapshotPart  # noqa: Y015

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from directorysync.v1 import directory_sync_pb2 as directorysync_dot_v1_dot_directory__sync__pb2
+from directorysync.v1 import subscriptions_pb2 as directorysync_dot_v1_dot_subscriptions__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -99,6 +100,26 @@ class DirectorySyncStub:
                 '/directorysync.v1.DirectorySync/WatchEvents',
                 request_serializer=directorysync_dot_v1_dot_directory__sync__pb2.WatchEventsRequest.SerializeToString,
                 response_deserializer=directorysync_dot_v1_dot_directory__sync__pb2.WatchEventsResponse.FromString,
+                _registered_method=True)
+        self.Subscribe = channel.stream_stream(
+                '/directorysync.v1.DirectorySync/Subscribe',
+                request_serializer=directorysync_dot_v1_dot_subscriptions__pb2.SubscribeRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.SubscribeResponse.FromString,
+                _registered_method=True)
+        self.ListMemberships = channel.unary_unary(
+                '/directorysync.v1.DirectorySync/ListMemberships',
+                request_serializer=directorysync_dot_v1_dot_directory__sync__pb2.ListMembershipsRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_directory__sync__pb2.ListMembershipsResponse.FromString,
+                _registered_method=True)
+        self.BatchListUserGroups = channel.unary_unary(
+                '/directorysync.v1.DirectorySync/BatchListUserGroups',
+                request_serializer=directorysync_dot_v1_dot_directory__sync__pb2.BatchListUserGroupsRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_directory__sync__pb2.BatchListUserGroupsResponse.FromString,
+                _registered_method=True)
+        self.ResolveMemberships = channel.unary_unary(
+                '/directorysync.v1.DirectorySync/ResolveMemberships',
+                request_serializer=directorysync_dot_v1_dot_directory__sync__pb2.ResolveMembershipsRequest.SerializeToString,
+                response_deserializer=directorysync_dot_v1_dot_directory__sync__pb2.ResolveMembershipsResponse.FromString,
                 _registered_method=True)
 
 
@@ -198,6 +219,35 @@ class DirectorySyncServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Subscribe(self, request_iterator, context):
+        """Reads a named subscription and acknowledges: the service remembers how far its reader came. One reader at a time.
+        Ends only with an error: those of WatchEvents, FAILED_PRECONDITION (SUBSCRIPTION_HELD), ABORTED (LEASE_LOST).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMemberships(self, request, context):
+        """All memberships of a directory, now or as they were.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchListUserGroups(self, request, context):
+        """Direct groups of up to 1,000 users in one round trip.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveMemberships(self, request, context):
+        """User and group of each membership event, as they were when it happened.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectorySyncServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -265,6 +315,26 @@ def add_DirectorySyncServicer_to_server(servicer, server):
                     servicer.WatchEvents,
                     request_deserializer=directorysync_dot_v1_dot_directory__sync__pb2.WatchEventsRequest.FromString,
                     response_serializer=directorysync_dot_v1_dot_directory__sync__pb2.WatchEventsResponse.SerializeToString,
+            ),
+            'Subscribe': grpc.stream_stream_rpc_method_handler(
+                    servicer.Subscribe,
+                    request_deserializer=directorysync_dot_v1_dot_subscriptions__pb2.SubscribeRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_subscriptions__pb2.SubscribeResponse.SerializeToString,
+            ),
+            'ListMemberships': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMemberships,
+                    request_deserializer=directorysync_dot_v1_dot_directory__sync__pb2.ListMembershipsRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_directory__sync__pb2.ListMembershipsResponse.SerializeToString,
+            ),
+            'BatchListUserGroups': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchListUserGroups,
+                    request_deserializer=directorysync_dot_v1_dot_directory__sync__pb2.BatchListUserGroupsRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_directory__sync__pb2.BatchListUserGroupsResponse.SerializeToString,
+            ),
+            'ResolveMemberships': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveMemberships,
+                    request_deserializer=directorysync_dot_v1_dot_directory__sync__pb2.ResolveMembershipsRequest.FromString,
+                    response_serializer=directorysync_dot_v1_dot_directory__sync__pb2.ResolveMembershipsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -619,6 +689,114 @@ class DirectorySync:
             '/directorysync.v1.DirectorySync/WatchEvents',
             directorysync_dot_v1_dot_directory__sync__pb2.WatchEventsRequest.SerializeToString,
             directorysync_dot_v1_dot_directory__sync__pb2.WatchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Subscribe(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/directorysync.v1.DirectorySync/Subscribe',
+            directorysync_dot_v1_dot_subscriptions__pb2.SubscribeRequest.SerializeToString,
+            directorysync_dot_v1_dot_subscriptions__pb2.SubscribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMemberships(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectorySync/ListMemberships',
+            directorysync_dot_v1_dot_directory__sync__pb2.ListMembershipsRequest.SerializeToString,
+            directorysync_dot_v1_dot_directory__sync__pb2.ListMembershipsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchListUserGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectorySync/BatchListUserGroups',
+            directorysync_dot_v1_dot_directory__sync__pb2.BatchListUserGroupsRequest.SerializeToString,
+            directorysync_dot_v1_dot_directory__sync__pb2.BatchListUserGroupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveMemberships(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/directorysync.v1.DirectorySync/ResolveMemberships',
+            directorysync_dot_v1_dot_directory__sync__pb2.ResolveMembershipsRequest.SerializeToString,
+            directorysync_dot_v1_dot_directory__sync__pb2.ResolveMembershipsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from directorysync.v1 import directory_sync_pb2 as _directory_sync_pb2
+from directorysync.v1 import subscriptions_pb2 as _subscriptions_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 
@@ -44,6 +45,16 @@ class DirectorySyncStub:
     """Every event behind a cursor, then each new one as it is committed. Ends only with an error: UNAVAILABLE (resume with
     the last cursor), OUT_OF_RANGE (CURSOR_EXPIRED, CURSOR_DIVERGED: start anew), RESOURCE_EXHAUSTED (CONSUMER_TOO_SLOW).
     """
+    Subscribe: _aio.StreamStreamMultiCallable[_subscriptions_pb2.SubscribeRequest, _subscriptions_pb2.SubscribeResponse]
+    """Reads a named subscription and acknowledges: the service remembers how far its reader came. One reader at a time.
+    Ends only with an error: those of WatchEvents, FAILED_PRECONDITION (SUBSCRIPTION_HELD), ABORTED (LEASE_LOST).
+    """
+    ListMemberships: _aio.UnaryUnaryMultiCallable[_directory_sync_pb2.ListMembershipsRequest, _directory_sync_pb2.ListMembershipsResponse]
+    """All memberships of a directory, now or as they were."""
+    BatchListUserGroups: _aio.UnaryUnaryMultiCallable[_directory_sync_pb2.BatchListUserGroupsRequest, _directory_sync_pb2.BatchListUserGroupsResponse]
+    """Direct groups of up to 1,000 users in one round trip."""
+    ResolveMemberships: _aio.UnaryUnaryMultiCallable[_directory_sync_pb2.ResolveMembershipsRequest, _directory_sync_pb2.ResolveMembershipsResponse]
+    """User and group of each membership event, as they were when it happened."""
 
 class DirectorySyncServicer(metaclass=_abc_1.ABCMeta):
     """Read and follow directories. Scopes: `read` for look-ups, `watch` for events."""
@@ -153,5 +164,39 @@ class DirectorySyncServicer(metaclass=_abc_1.ABCMeta):
         """Every event behind a cursor, then each new one as it is committed. Ends only with an error: UNAVAILABLE (resume with
         the last cursor), OUT_OF_RANGE (CURSOR_EXPIRED, CURSOR_DIVERGED: start anew), RESOURCE_EXHAUSTED (CONSUMER_TOO_SLOW).
         """
+
+    @_abc_1.abstractmethod
+    def Subscribe(
+        self,
+        request_iterator: _abc.AsyncIterator[_subscriptions_pb2.SubscribeRequest],
+        context: _aio.ServicerContext[_abc.AsyncIterator[_subscriptions_pb2.SubscribeRequest], _abc.AsyncIterator[_subscriptions_pb2.SubscribeResponse]],
+    ) -> _abc.AsyncIterator[_subscriptions_pb2.SubscribeResponse]:
+        """Reads a named subscription and acknowledges: the service remembers how far its reader came. One reader at a time.
+        Ends only with an error: those of WatchEvents, FAILED_PRECONDITION (SUBSCRIPTION_HELD), ABORTED (LEASE_LOST).
+        """
+
+    @_abc_1.abstractmethod
+    def ListMemberships(
+        self,
+        request: _directory_sync_pb2.ListMembershipsRequest,
+        context: _aio.ServicerContext[_directory_sync_pb2.ListMembershipsRequest, _abc.Awaitable[_directory_sync_pb2.ListMembershipsResponse]],
+    ) -> _abc.Awaitable[_directory_sync_pb2.ListMembershipsResponse]:
+        """All memberships of a directory, now or as they were."""
+
+    @_abc_1.abstractmethod
+    def BatchListUserGroups(
+        self,
+        request: _directory_sync_pb2.BatchListUserGroupsRequest,
+        context: _aio.ServicerContext[_directory_sync_pb2.BatchListUserGroupsRequest, _abc.Awaitable[_directory_sync_pb2.BatchListUserGroupsResponse]],
+    ) -> _abc.Awaitable[_directory_sync_pb2.BatchListUserGroupsResponse]:
+        """Direct groups of up to 1,000 users in one round trip."""
+
+    @_abc_1.abstractmethod
+    def ResolveMemberships(
+        self,
+        request: _directory_sync_pb2.ResolveMembershipsRequest,
+        context: _aio.ServicerContext[_directory_sync_pb2.ResolveMembershipsRequest, _abc.Awaitable[_directory_sync_pb2.ResolveMembershipsResponse]],
+    ) -> _abc.Awaitable[_directory_sync_pb2.ResolveMembershipsResponse]:
+        """User and group of each membership event, as they were when it happened."""
 
 def add_DirectorySyncServicer_to_server(servicer: DirectorySyncServicer, server: _aio.Server) -> None: ...

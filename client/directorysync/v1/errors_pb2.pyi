@@ -82,6 +82,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNIMPLEMENTED. Named by a standard, not offered here."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 29
     """INTERNAL. A fault of the server; the text stays in its log under the request id. metadata: `request_id`."""
+    ERROR_REASON_SUBSCRIPTION_HELD: _ErrorReason.ValueType  # 30
+    """FAILED_PRECONDITION with RetryInfo. Another reader holds the subscription. metadata: `consumer`."""
+    ERROR_REASON_LEASE_LOST: _ErrorReason.ValueType  # 31
+    """ABORTED. Another reader took the subscription over, or it was reset or deleted; what is not acknowledged is its now."""
+    ERROR_REASON_IDEMPOTENCY_KEY_REUSED: _ErrorReason.ValueType  # 32
+    """INVALID_ARGUMENT. The idempotency key was used for another request. HTTP: 422."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Every error carries google.rpc.ErrorInfo with domain `directorysync.v1` and the value's name,
@@ -148,4 +154,10 @@ ERROR_REASON_NOT_SUPPORTED: ErrorReason.ValueType  # 28
 """UNIMPLEMENTED. Named by a standard, not offered here."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 29
 """INTERNAL. A fault of the server; the text stays in its log under the request id. metadata: `request_id`."""
+ERROR_REASON_SUBSCRIPTION_HELD: ErrorReason.ValueType  # 30
+"""FAILED_PRECONDITION with RetryInfo. Another reader holds the subscription. metadata: `consumer`."""
+ERROR_REASON_LEASE_LOST: ErrorReason.ValueType  # 31
+"""ABORTED. Another reader took the subscription over, or it was reset or deleted; what is not acknowledged is its now."""
+ERROR_REASON_IDEMPOTENCY_KEY_REUSED: ErrorReason.ValueType  # 32
+"""INVALID_ARGUMENT. The idempotency key was used for another request. HTTP: 422."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -44,7 +44,8 @@ class Event(_message.Message):
     id: _builtins.str
     """`event_` and a ULID."""
     type: _builtins.str
-    """`dsync.activated`, `dsync.deleted`, `dsync.user.created`, `dsync.user.updated`, `dsync.user.deleted`,
+    """`dsync.activated` (the provider's first request), `dsync.updated` (name, provider or policy), `dsync.disabled`,
+    `dsync.restored` (enabled again), `dsync.deleted`, `dsync.user.created`, `dsync.user.updated`, `dsync.user.deleted`,
     `dsync.group.created`, `dsync.group.updated`, `dsync.group.deleted`, `dsync.group.user_added`,
     `dsync.group.user_removed`, `dsync.group.group_added`, `dsync.group.group_removed` (nested groups),
     `dsync.token.created`, `dsync.token.revoked`. The set grows: ignore what you do not know. Memberships of a deleted
@@ -64,7 +65,8 @@ class Event(_message.Message):
     """The id of the request that caused it, as in the access log."""
     previous_attributes_json: _builtins.str
     """Of `*.updated`: a JSON object with the old value of each field that changed, under the field's name in
-    DirectoryUser or DirectoryGroup; inside `raw_attributes` only the keys that changed. null: did not exist before.
+    Directory, DirectoryUser or DirectoryGroup; inside `raw_attributes` and `custom_attributes` only the keys that changed.
+    null: did not exist before.
     """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -72,7 +74,7 @@ class Event(_message.Message):
 
     @_builtins.property
     def directory(self) -> _resources_pb2.Directory:
-        """Of `dsync.activated`, `dsync.deleted`."""
+        """Of `dsync.activated`, `dsync.updated`, `dsync.disabled`, `dsync.restored`, `dsync.deleted`."""
 
     @_builtins.property
     def user(self) -> _resources_pb2.DirectoryUser:

@@ -25,33 +25,41 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n directorysync/v1/resources.proto\x12\x10\x64irectorysync.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x01\n\x0cOrganization\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb8\x01\n\x0f\x44irectoryPolicy\x12\x34\n\x0c\x64\x65\x61\x63tivation\x18\x01 \x01(\x0e\x32\x1e.directorysync.v1.Deactivation\x12 \n\x18\x61nnounce_on_reactivation\x18\x02 \x01(\x08\x12\x1f\n\x12unique_group_names\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\runique_emails\x18\x04 \x01(\x08\x42\x15\n\x13_unique_group_names\"\xe3\x02\n\tDirectory\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12/\n\x05state\x18\x05 \x01(\x0e\x32 .directorysync.v1.DirectoryState\x12\x10\n\x08scim_key\x18\x06 \x01(\t\x12\x10\n\x08sequence\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nuser_count\x18\n \x01(\x03\x12\x13\n\x0bgroup_count\x18\x0b \x01(\x03\x12\x31\n\x06policy\x18\x0c \x01(\x0b\x32!.directorysync.v1.DirectoryPolicy\"5\n\x05\x45mail\x12\r\n\x05value\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07primary\x18\x03 \x01(\x08\"\x80\x04\n\rDirectoryUser\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64irectory_id\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0e\n\x06idp_id\x18\x04 \x01(\t\x12\x11\n\tuser_name\x18\x05 \x01(\t\x12\r\n\x05\x65mail\x18\x06 \x01(\t\x12\'\n\x06\x65mails\x18\x07 \x03(\x0b\x32\x17.directorysync.v1.Email\x12\x12\n\nfirst_name\x18\x08 \x01(\t\x12\x11\n\tlast_name\x18\t \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\n \x01(\t\x12\x11\n\tjob_title\x18\x0b \x01(\t\x12\x17\n\x0f\x64\x65partment_name\x18\x0c \x01(\t\x12\x17\n\x0f\x65mployee_number\x18\r \x01(\t\x12\x12\n\nmanager_id\x18\x0e \x01(\t\x12\x33\n\x05state\x18\x0f \x01(\x0e\x32$.directorysync.v1.DirectoryUserState\x12\x1b\n\x13raw_attributes_json\x18\x10 \x01(\t\x12\x0f\n\x07version\x18\x11 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf9\x01\n\x0e\x44irectoryGroup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64irectory_id\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0e\n\x06idp_id\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x1b\n\x13raw_attributes_json\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x01\n\nMembership\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x12\n\ngroup_name\x18\x02 \x01(\t\x12\x11\n\tmember_id\x18\x03 \x01(\t\x12\x31\n\x0bmember_type\x18\x04 \x01(\x0e\x32\x1c.directorysync.v1.MemberType\x12\x13\n\x0bmember_name\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xa6\x01\n\x0e\x44irectoryState\x12\x1f\n\x1b\x44IRECTORY_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44IRECTORY_STATE_UNLINKED\x10\x01\x12\x1a\n\x16\x44IRECTORY_STATE_LINKED\x10\x02\x12\x1c\n\x18\x44IRECTORY_STATE_DISABLED\x10\x03\x12\x1b\n\x17\x44IRECTORY_STATE_DELETED\x10\x04*\\\n\x0c\x44\x65\x61\x63tivation\x12\x1c\n\x18\x44\x45\x41\x43TIVATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45\x41\x43TIVATION_KEEP\x10\x01\x12\x17\n\x13\x44\x45\x41\x43TIVATION_DELETE\x10\x02*~\n\x12\x44irectoryUserState\x12$\n DIRECTORY_USER_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44IRECTORY_USER_STATE_ACTIVE\x10\x01\x12!\n\x1d\x44IRECTORY_USER_STATE_INACTIVE\x10\x02*V\n\nMemberType\x12\x1b\n\x17MEMBER_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10MEMBER_TYPE_USER\x10\x01\x12\x15\n\x11MEMBER_TYPE_GROUP\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n directorysync/v1/resources.proto\x12\x10\x64irectorysync.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x02\n\x0cOrganization\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x07\x64omains\x18\x06 \x03(\x0b\x32$.directorysync.v1.OrganizationDomain\x12>\n\x08metadata\x18\x07 \x03(\x0b\x32,.directorysync.v1.Organization.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe5\x01\n\x12OrganizationDomain\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32).directorysync.v1.OrganizationDomainState\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb8\x01\n\x0f\x44irectoryPolicy\x12\x34\n\x0c\x64\x65\x61\x63tivation\x18\x01 \x01(\x0e\x32\x1e.directorysync.v1.Deactivation\x12 \n\x18\x61nnounce_on_reactivation\x18\x02 \x01(\x08\x12\x1f\n\x12unique_group_names\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\runique_emails\x18\x04 \x01(\x08\x42\x15\n\x13_unique_group_names\"\x80\x03\n\tDirectory\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12/\n\x05state\x18\x05 \x01(\x0e\x32 .directorysync.v1.DirectoryState\x12\x10\n\x08scim_key\x18\x06 \x01(\t\x12\x10\n\x08sequence\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nuser_count\x18\n \x01(\x03\x12\x13\n\x0bgroup_count\x18\x0b \x01(\x03\x12\x31\n\x06policy\x18\x0c \x01(\x0b\x32!.directorysync.v1.DirectoryPolicy\x12\x1b\n\x13inactive_user_count\x18\r \x01(\x03\"5\n\x05\x45mail\x12\r\n\x05value\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07primary\x18\x03 \x01(\x08\"\xdc\x04\n\rDirectoryUser\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64irectory_id\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0e\n\x06idp_id\x18\x04 \x01(\t\x12\x11\n\tuser_name\x18\x05 \x01(\t\x12\r\n\x05\x65mail\x18\x06 \x01(\t\x12\'\n\x06\x65mails\x18\x07 \x03(\x0b\x32\x17.directorysync.v1.Email\x12\x12\n\nfirst_name\x18\x08 \x01(\t\x12\x11\n\tlast_name\x18\t \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\n \x01(\t\x12\x11\n\tjob_title\x18\x0b \x01(\t\x12\x17\n\x0f\x64\x65partment_name\x18\x0c \x01(\t\x12\x17\n\x0f\x65mployee_number\x18\r \x01(\t\x12\x12\n\nmanager_id\x18\x0e \x01(\t\x12\x33\n\x05state\x18\x0f \x01(\x0e\x32$.directorysync.v1.DirectoryUserState\x12\x1b\n\x13raw_attributes_json\x18\x10 \x01(\t\x12\x0f\n\x07version\x18\x11 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x16\x63ustom_attributes_json\x18\x14 \x01(\t\x12:\n\x16membership_update_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf9\x01\n\x0e\x44irectoryGroup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64irectory_id\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0e\n\x06idp_id\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x1b\n\x13raw_attributes_json\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd5\x01\n\nMembership\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x12\n\ngroup_name\x18\x02 \x01(\t\x12\x11\n\tmember_id\x18\x03 \x01(\t\x12\x31\n\x0bmember_type\x18\x04 \x01(\x0e\x32\x1c.directorysync.v1.MemberType\x12\x13\n\x0bmember_name\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rgroup_version\x18\x07 \x01(\x03*\x93\x01\n\x17OrganizationDomainState\x12)\n%ORGANIZATION_DOMAIN_STATE_UNSPECIFIED\x10\x00\x12%\n!ORGANIZATION_DOMAIN_STATE_PENDING\x10\x01\x12&\n\"ORGANIZATION_DOMAIN_STATE_VERIFIED\x10\x02*\xa6\x01\n\x0e\x44irectoryState\x12\x1f\n\x1b\x44IRECTORY_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44IRECTORY_STATE_UNLINKED\x10\x01\x12\x1a\n\x16\x44IRECTORY_STATE_LINKED\x10\x02\x12\x1c\n\x18\x44IRECTORY_STATE_DISABLED\x10\x03\x12\x1b\n\x17\x44IRECTORY_STATE_DELETED\x10\x04*\\\n\x0c\x44\x65\x61\x63tivation\x12\x1c\n\x18\x44\x45\x41\x43TIVATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45\x41\x43TIVATION_KEEP\x10\x01\x12\x17\n\x13\x44\x45\x41\x43TIVATION_DELETE\x10\x02*~\n\x12\x44irectoryUserState\x12$\n DIRECTORY_USER_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44IRECTORY_USER_STATE_ACTIVE\x10\x01\x12!\n\x1d\x44IRECTORY_USER_STATE_INACTIVE\x10\x02*V\n\nMemberType\x12\x1b\n\x17MEMBER_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10MEMBER_TYPE_USER\x10\x01\x12\x15\n\x11MEMBER_TYPE_GROUP\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'directorysync.v1.resources_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DIRECTORYSTATE']._serialized_start=1810
-  _globals['_DIRECTORYSTATE']._serialized_end=1976
-  _globals['_DEACTIVATION']._serialized_start=1978
-  _globals['_DEACTIVATION']._serialized_end=2070
-  _globals['_DIRECTORYUSERSTATE']._serialized_start=2072
-  _globals['_DIRECTORYUSERSTATE']._serialized_end=2198
-  _globals['_MEMBERTYPE']._serialized_start=2200
-  _globals['_MEMBERTYPE']._serialized_end=2286
+  _globals['_ORGANIZATION_METADATAENTRY']._loaded_options = None
+  _globals['_ORGANIZATION_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_ORGANIZATIONDOMAINSTATE']._serialized_start=2354
+  _globals['_ORGANIZATIONDOMAINSTATE']._serialized_end=2501
+  _globals['_DIRECTORYSTATE']._serialized_start=2504
+  _globals['_DIRECTORYSTATE']._serialized_end=2670
+  _globals['_DEACTIVATION']._serialized_start=2672
+  _globals['_DEACTIVATION']._serialized_end=2764
+  _globals['_DIRECTORYUSERSTATE']._serialized_start=2766
+  _globals['_DIRECTORYUSERSTATE']._serialized_end=2892
+  _globals['_MEMBERTYPE']._serialized_start=2894
+  _globals['_MEMBERTYPE']._serialized_end=2980
   _globals['_ORGANIZATION']._serialized_start=88
-  _globals['_ORGANIZATION']._serialized_end=247
-  _globals['_DIRECTORYPOLICY']._serialized_start=250
-  _globals['_DIRECTORYPOLICY']._serialized_end=434
-  _globals['_DIRECTORY']._serialized_start=437
-  _globals['_DIRECTORY']._serialized_end=792
-  _globals['_EMAIL']._serialized_start=794
-  _globals['_EMAIL']._serialized_end=847
-  _globals['_DIRECTORYUSER']._serialized_start=850
-  _globals['_DIRECTORYUSER']._serialized_end=1362
-  _globals['_DIRECTORYGROUP']._serialized_start=1365
-  _globals['_DIRECTORYGROUP']._serialized_end=1614
-  _globals['_MEMBERSHIP']._serialized_start=1617
-  _globals['_MEMBERSHIP']._serialized_end=1807
+  _globals['_ORGANIZATION']._serialized_end=415
+  _globals['_ORGANIZATION_METADATAENTRY']._serialized_start=368
+  _globals['_ORGANIZATION_METADATAENTRY']._serialized_end=415
+  _globals['_ORGANIZATIONDOMAIN']._serialized_start=418
+  _globals['_ORGANIZATIONDOMAIN']._serialized_end=647
+  _globals['_DIRECTORYPOLICY']._serialized_start=650
+  _globals['_DIRECTORYPOLICY']._serialized_end=834
+  _globals['_DIRECTORY']._serialized_start=837
+  _globals['_DIRECTORY']._serialized_end=1221
+  _globals['_EMAIL']._serialized_start=1223
+  _globals['_EMAIL']._serialized_end=1276
+  _globals['_DIRECTORYUSER']._serialized_start=1279
+  _globals['_DIRECTORYUSER']._serialized_end=1883
+  _globals['_DIRECTORYGROUP']._serialized_start=1886
+  _globals['_DIRECTORYGROUP']._serialized_end=2135
+  _globals['_MEMBERSHIP']._serialized_start=2138
+  _globals['_MEMBERSHIP']._serialized_end=2351
 # @@protoc_insertion_point(module_scope)

@@ -20,6 +20,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _OrganizationDomainState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrganizationDomainStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrganizationDomainState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORGANIZATION_DOMAIN_STATE_UNSPECIFIED: _OrganizationDomainState.ValueType  # 0
+    """Never sent."""
+    ORGANIZATION_DOMAIN_STATE_PENDING: _OrganizationDomainState.ValueType  # 1
+    """Named by the application, not proven."""
+    ORGANIZATION_DOMAIN_STATE_VERIFIED: _OrganizationDomainState.ValueType  # 2
+    """The application vouches for it."""
+
+class OrganizationDomainState(_OrganizationDomainState, metaclass=_OrganizationDomainStateEnumTypeWrapper):
+    """Whether a domain is the organization's."""
+
+ORGANIZATION_DOMAIN_STATE_UNSPECIFIED: OrganizationDomainState.ValueType  # 0
+"""Never sent."""
+ORGANIZATION_DOMAIN_STATE_PENDING: OrganizationDomainState.ValueType  # 1
+"""Named by the application, not proven."""
+ORGANIZATION_DOMAIN_STATE_VERIFIED: OrganizationDomainState.ValueType  # 2
+"""The application vouches for it."""
+Global___OrganizationDomainState: _TypeAlias = OrganizationDomainState  # noqa: Y015
+
 class _DirectoryState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -134,11 +158,33 @@ class Organization(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     EXTERNAL_ID_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    DOMAINS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`org_` and a ULID."""
     name: _builtins.str
@@ -153,6 +199,14 @@ class Organization(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it last changed."""
 
+    @_builtins.property
+    def domains(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrganizationDomain]:
+        """Its domains, at most 100."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The application's own notes: at most 50 keys of 40 characters, values of 600."""
+
     def __init__(
         self,
         *,
@@ -161,14 +215,62 @@ class Organization(_message.Message):
         external_id: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        domains: _abc.Iterable[Global___OrganizationDomain] | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "external_id", b"external_id", "id", b"id", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "domains", b"domains", "external_id", b"external_id", "id", b"id", "metadata", b"metadata", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Organization: _TypeAlias = Organization  # noqa: Y015
+
+@_typing.final
+class OrganizationDomain(_message.Message):
+    """A domain of an organization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """`org_domain_` and a ULID."""
+    organization_id: _builtins.str
+    """Whose it is."""
+    domain: _builtins.str
+    """Lower-case, as in DNS; unique over all organizations."""
+    state: Global___OrganizationDomainState.ValueType
+    """Whether it is proven."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was named."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it last changed."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        domain: _builtins.str = ...,
+        state: Global___OrganizationDomainState.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "domain", b"domain", "id", b"id", "organization_id", b"organization_id", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrganizationDomain: _TypeAlias = OrganizationDomain  # noqa: Y015
 
 @_typing.final
 class DirectoryPolicy(_message.Message):
@@ -224,6 +326,7 @@ class Directory(_message.Message):
     USER_COUNT_FIELD_NUMBER: _builtins.int
     GROUP_COUNT_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    INACTIVE_USER_COUNT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`directory_` and a ULID."""
     organization_id: _builtins.str
@@ -242,6 +345,8 @@ class Directory(_message.Message):
     """Users now in it, active or not. Set by GetDirectory only."""
     group_count: _builtins.int
     """Groups now in it. Set by GetDirectory only."""
+    inactive_user_count: _builtins.int
+    """Of user_count, those that are inactive. Set by GetDirectory only."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -269,10 +374,11 @@ class Directory(_message.Message):
         user_count: _builtins.int = ...,
         group_count: _builtins.int = ...,
         policy: Global___DirectoryPolicy | None = ...,
+        inactive_user_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "policy", b"policy", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "group_count", b"group_count", "id", b"id", "name", b"name", "organization_id", b"organization_id", "policy", b"policy", "provider", b"provider", "scim_key", b"scim_key", "sequence", b"sequence", "state", b"state", "update_time", b"update_time", "user_count", b"user_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "group_count", b"group_count", "id", b"id", "inactive_user_count", b"inactive_user_count", "name", b"name", "organization_id", b"organization_id", "policy", b"policy", "provider", b"provider", "scim_key", b"scim_key", "sequence", b"sequence", "state", b"state", "update_time", b"update_time", "user_count", b"user_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -333,6 +439,8 @@ class DirectoryUser(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    CUSTOM_ATTRIBUTES_JSON_FIELD_NUMBER: _builtins.int
+    MEMBERSHIP_UPDATE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`directory_user_` and a ULID."""
     directory_id: _builtins.str
@@ -367,6 +475,11 @@ class DirectoryUser(_message.Message):
     """The SCIM document as it is stored, JSON, with what was not understood; without `password`, `meta` and `groups`."""
     version: _builtins.int
     """Grows by one with each change; the ETag of SCIM is `W/"<version>"`."""
+    custom_attributes_json: _builtins.str
+    """JSON object of the attributes that WorkOS predefines (`addresses`, `cost_center_name`, `department_name`,
+    `division_name`, `emails`, `employee_number`, `employee_type`, `employment_start_date`, `job_title`, `manager_email`,
+    `organization`, `username`), each present, null without a value.
+    """
     @_builtins.property
     def emails(self) -> _containers.RepeatedCompositeFieldContainer[Global___Email]:
         """All addresses."""
@@ -378,6 +491,10 @@ class DirectoryUser(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it last changed."""
+
+    @_builtins.property
+    def membership_update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it last joined or left a group. Set by reads, not in events; unset: never, or not since this was recorded."""
 
     def __init__(
         self,
@@ -401,10 +518,12 @@ class DirectoryUser(_message.Message):
         version: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        custom_attributes_json: _builtins.str = ...,
+        membership_update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "membership_update_time", b"membership_update_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "department_name", b"department_name", "directory_id", b"directory_id", "display_name", b"display_name", "email", b"email", "emails", b"emails", "employee_number", b"employee_number", "first_name", b"first_name", "id", b"id", "idp_id", b"idp_id", "job_title", b"job_title", "last_name", b"last_name", "manager_id", b"manager_id", "organization_id", b"organization_id", "raw_attributes_json", b"raw_attributes_json", "state", b"state", "update_time", b"update_time", "user_name", b"user_name", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "custom_attributes_json", b"custom_attributes_json", "department_name", b"department_name", "directory_id", b"directory_id", "display_name", b"display_name", "email", b"email", "emails", b"emails", "employee_number", b"employee_number", "first_name", b"first_name", "id", b"id", "idp_id", b"idp_id", "job_title", b"job_title", "last_name", b"last_name", "manager_id", b"manager_id", "membership_update_time", b"membership_update_time", "organization_id", b"organization_id", "raw_attributes_json", b"raw_attributes_json", "state", b"state", "update_time", b"update_time", "user_name", b"user_name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -480,6 +599,7 @@ class Membership(_message.Message):
     MEMBER_TYPE_FIELD_NUMBER: _builtins.int
     MEMBER_NAME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    GROUP_VERSION_FIELD_NUMBER: _builtins.int
     group_id: _builtins.str
     """The group."""
     group_name: _builtins.str
@@ -490,6 +610,8 @@ class Membership(_message.Message):
     """Which of the two."""
     member_name: _builtins.str
     """userName of the user, displayName of the group."""
+    group_version: _builtins.int
+    """In events: version of the group after the change."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it became a member."""
@@ -503,10 +625,11 @@ class Membership(_message.Message):
         member_type: Global___MemberType.ValueType = ...,
         member_name: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        group_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "group_id", b"group_id", "group_name", b"group_name", "member_id", b"member_id", "member_name", b"member_name", "member_type", b"member_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "group_id", b"group_id", "group_name", b"group_name", "group_version", b"group_version", "member_id", b"member_id", "member_name", b"member_name", "member_type", b"member_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

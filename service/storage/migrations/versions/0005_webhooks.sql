@@ -1,0 +1,1 @@
+-- Filled by the release that brings it.
