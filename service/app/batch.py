@@ -14,6 +14,7 @@ from service.domain.commands import Command
 from service.domain.decide import decide, guess_needs
 from service.domain.decision import Decision, Outcome
 from service.domain.errors import DirectorySyncError
+from service.domain.history import History
 from service.domain.log import number
 from service.domain.needs import Missing, Needs
 from service.domain.state import State
@@ -45,6 +46,7 @@ class Batch:
     pending: Sequence[Pending]
     results: list[Outcome | Exception] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    history: History = field(default_factory=History)
     wrote: bool = False
 
 
@@ -52,6 +54,7 @@ async def run_batch(connection: Connection, batch: Batch, clock: Clock, new_ids:
     """Load, decide, write. An expected error belongs to its command alone; anything else fails the batch."""
     batch.results.clear()
     batch.events.clear()
+    batch.history = History()
     needs = Needs()
     for pending in batch.pending:
         guess_needs(pending.directory_id, pending.command, needs)
@@ -70,16 +73,18 @@ async def run_batch(connection: Connection, batch: Batch, clock: Clock, new_ids:
         state.apply(pending.directory_id, decision.writes)
     batch.wrote = bool(writes)
     if writes:
-        await batches.write(connection, writes, batch.events, [encode(event) for event in batch.events], at)
+        payloads = [encode(event) for event in batch.events]
+        await batches.write(connection, writes, batch.history, batch.events, payloads, at)
 
 
 def _record(  # noqa: PLR0917 (all there is to know of one decided command)
     batch: Batch, state: State, pending: Pending, decision: Decision, at: datetime, new_ids: IdSource
 ) -> Outcome:
     """Number what the command changed behind what the batch numbered before it."""
-    if not decision.changes:
-        return decision.outcome
     head = state.heads[pending.directory_id]
+    if not decision.changes:
+        batch.history.record(decision.writes, (), head.seq)
+        return decision.outcome
     numbered = number(
         decision.changes,
         directory_id=head.directory_id,
@@ -92,6 +97,7 @@ def _record(  # noqa: PLR0917 (all there is to know of one decided command)
     )
     state.heads[head.directory_id] = replace(head, seq=numbered[-1].seq)
     batch.events += numbered
+    batch.history.record(decision.writes, numbered, numbered[-1].seq)
     return replace(decision.outcome, seq=numbered[-1].seq)
 
 

@@ -32,11 +32,12 @@ class ChangeType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupMember:
-    """A membership with the group's name, as its event tells it."""
+    """A membership with the group's name, as its event tells it. `group_version`: after the change; 0: not told."""
 
     group_id: str
     group_name: str
     member: Member
+    group_version: int = 0
 
 
 Entity = User | Group | GroupMember | Directory | DirectoryToken

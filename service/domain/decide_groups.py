@@ -195,4 +195,4 @@ _TYPES = {
 
 
 def _membership(group: Group, member: Member, *, added: bool) -> Change:
-    return Change(_TYPES[(member.type, added)], GroupMember(group.id, group.name, member))
+    return Change(_TYPES[(member.type, added)], GroupMember(group.id, group.name, member, group.version))

@@ -105,7 +105,7 @@ def arrive(
         if hidden:
             continue
         kind = ChangeType.MEMBER_ADDED if is_user else ChangeType.NESTED_GROUP_ADDED
-        changes.append(Change(kind, GroupMember(group.id, group.name, member)))
+        changes.append(Change(kind, GroupMember(group.id, group.name, member, moved.version)))
     return changes
 
 

@@ -1,6 +1,7 @@
 """The state as one directory's commands see it. Every look-up may raise Missing. Pure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from service.domain.change import GroupMember
 from service.domain.group import Group, Member
@@ -119,7 +120,7 @@ class View:
         if key not in self._state.user_groups:
             raise Missing(Needs(user_groups={key}))
         found = {
-            group_id: place
+            group_id: self._as_written(place)
             for group_id, place in self._state.user_groups[key].items()
             if (self.directory_id, group_id) not in self._state.gone
         }
@@ -129,8 +130,15 @@ class View:
             elif (directory_id, member_id) == key and group_id not in found and member is not None:
                 group = self.group(group_id)
                 if group is not None:
-                    found[group_id] = GroupMember(group_id, group.name, member)
+                    found[group_id] = GroupMember(group_id, group.name, member, group.version)
         return list(found.values())
+
+    def _as_written(self, place: GroupMember) -> GroupMember:
+        """With what earlier commands of the batch made of the group."""
+        group = self._state.groups.get((self.directory_id, place.group_id))
+        if group is None:
+            return place
+        return replace(place, group_name=group.name, group_version=group.version)
 
     def members(self, group_id: str, ids: Iterable[str]) -> dict[str, Member]:
         """Those of the ids that are members now."""

@@ -58,7 +58,9 @@ def organization(value: Organization) -> resources_pb2.Organization:
     )
 
 
-def directory(value: Directory, *, sequence: int = 0, users: int = 0, groups: int = 0) -> resources_pb2.Directory:
+def directory(
+    value: Directory, *, sequence: int = 0, users: int = 0, groups: int = 0, inactive_users: int = 0
+) -> resources_pb2.Directory:
     """Directory -> resources.proto."""
     return resources_pb2.Directory(
         id=value.id,
@@ -73,6 +75,7 @@ def directory(value: Directory, *, sequence: int = 0, users: int = 0, groups: in
         user_count=users,
         group_count=groups,
         policy=policy(value.policy),
+        inactive_user_count=inactive_users,
     )
 
 
@@ -99,7 +102,13 @@ def policy_from(message: resources_pb2.DirectoryPolicy) -> Policy:
 
 def summary(value: DirectorySummary) -> resources_pb2.Directory:
     """DirectorySummary -> resources.proto."""
-    return directory(value.directory, sequence=value.sequence, users=value.users, groups=value.groups)
+    return directory(
+        value.directory,
+        sequence=value.sequence,
+        users=value.users,
+        groups=value.groups,
+        inactive_users=value.inactive_users,
+    )
 
 
 def api_key(value: ApiKey) -> directory_admin_pb2.ApiKey:
@@ -196,6 +205,7 @@ def membership(value: GroupMember) -> resources_pb2.Membership:
         member_type=_MEMBER_TYPES[value.member.type],
         member_name=value.member.name,
         create_time=timestamp(value.member.created_at),
+        group_version=value.group_version,
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from service.domain.change import Event, GroupMember
 from service.domain.directory import DirectoryState
 from service.domain.group import Group, Member
+from service.domain.history import Ended, History
 from service.domain.needs import Needs
 from service.domain.policy import policy_of
 from service.domain.state import Head, Ref, State
@@ -88,7 +89,7 @@ def _fill_reference(state: State, row: Row) -> None:
     elif row["kind"] == "user_group":
         name, display = _decode(row["document"])
         member = Member(row["id"], row["key"], "User", "", row["created_at"], display)
-        state.know_user_group(directory_id, GroupMember(row["id"], name, member))
+        state.know_user_group(directory_id, GroupMember(row["id"], name, member, row["version"]))
     else:
         state.know_pending(directory_id, Awaited(row["id"], row["key"], row["other"], row["created_at"]))
 
@@ -124,18 +125,29 @@ def _group(state: State, row: Row) -> Group:
     )
 
 
-async def write(
-    connection: Connection, writes: Writes, events: Sequence[Event], payloads: Sequence[bytes], at: datetime
+async def write(  # noqa: PLR0917 (the parts of one batch)
+    connection: Connection,
+    writes: Writes,
+    history: History,
+    events: Sequence[Event],
+    payloads: Sequence[bytes],
+    at: datetime,
 ) -> None:
     """Write rows and events and move the heads, in one statement."""
     parts = {
         "users": [_user_row(user) for user in writes.users.values()],
         "groups": [_group_row(group) for group in writes.groups.values()],
-        "added": [_member_row(key, member) for key, member in writes.members.items() if member is not None],
+        "added": [
+            _member_row(key, member, history.since.get(key, 0))
+            for key, member in writes.members.items()
+            if member is not None
+        ],
         "removed": [key for key, member in writes.members.items() if member is None],
         "renamed": list(writes.renamed),
-        "gone_users": list(writes.gone_users),
-        "gone_groups": list(writes.gone_groups),
+        "stored_ended": [(*key, seq) for key, seq in history.stored_ended.items()],
+        "ended": [_ended_row(item, at) for item in history.ended],
+        "gone_users": [(*key, history.gone[key]) for key in writes.gone_users],
+        "gone_groups": [(*key, history.gone[key]) for key in writes.gone_groups],
         "awaited": [_awaited_row(key, item) for key, item in writes.awaited.items() if item is not None],
         "unawaited": [key for key, item in writes.awaited.items() if item is None],
         "unawaited_groups": list(writes.unawaited_groups),
@@ -180,7 +192,7 @@ def _group_row(group: Group) -> dict[str, Any]:
     }
 
 
-def _member_row(key: tuple[str, str, str], member: Member) -> dict[str, Any]:
+def _member_row(key: tuple[str, str, str], member: Member, since: int) -> dict[str, Any]:
     return {
         "directory_id": key[0],
         "group_id": key[1],
@@ -188,6 +200,21 @@ def _member_row(key: tuple[str, str, str], member: Member) -> dict[str, Any]:
         "member_type": member.type,
         "created_at": member.created_at,
         "display": member.display,
+        "since_seq": since,
+    }
+
+
+def _ended_row(item: Ended, at: datetime) -> dict[str, Any]:
+    directory_id, group_id, member_id = item.key
+    return {
+        "directory_id": directory_id,
+        "group_id": group_id,
+        "member_id": member_id,
+        "ended_seq": item.ended,
+        "since_seq": item.since,
+        "member_type": item.member.type,
+        "created_at": item.member.created_at,
+        "ended_at": at,
     }
 
 

@@ -14,7 +14,7 @@ _encode = msgspec.json.encode
 
 
 def event_rows(events: Sequence[Event]) -> list[dict[str, object]]:
-    """The rows that append_events_v1 and write_batch_v1 take, without their payloads."""
+    """The rows that append_events_v1 and write_batch_v2 take, without their payloads."""
     return [
         {
             "directory_id": event.directory_id,

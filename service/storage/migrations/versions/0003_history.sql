@@ -25,3 +25,111 @@ CREATE INDEX event_id ON event (id);
 CREATE INDEX event_entity ON event (directory_id, entity_id, seq) WHERE entity_version > 0;
 -- Position of a directory's event, and number of a directory at a position.
 CREATE INDEX feed_directory ON feed (directory_id, seq) INCLUDE (pos);
+
+-- The functions of a group commit that know the history of memberships; the older ones would leave holes in it.
+DROP FUNCTION write_batch_v1(jsonb, bytea[], timestamptz);
+DROP FUNCTION end_memberships_v1(jsonb, timestamptz);
+
+-- Writes everything a batch decided: rows first, removals last, then the events. Each part is one statement.
+-- p: {users, groups, added, awaited, ended: rows as in the tables; removed, unawaited: [[directory, group, member or value]];
+--     stored_ended: [[directory, group, member, ended_seq]]; renamed, unawaited_groups: [[directory, id]];
+--     gone_users, gone_groups: [[directory, id, ended_seq]]; heads, events: as append_events_v1 takes them}
+CREATE FUNCTION write_batch_v2(p jsonb, p_payloads bytea[], p_at timestamptz) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  -- Users that go do so before the rows of others come, so that a name set free in this batch can be taken in it.
+  IF p ? 'gone_users' THEN
+    DELETE FROM directory_user u USING jsonb_array_elements(p->'gone_users') AS k
+     WHERE u.directory_id = k->>0 AND u.id = k->>1;
+  END IF;
+  IF p ? 'renamed' THEN
+    -- Nor may a row keep a userName that another row of this batch takes over: names are freed first.
+    UPDATE directory_user u SET user_key = E'\x01' || u.id FROM jsonb_array_elements(p->'renamed') AS k
+     WHERE u.directory_id = k->>0 AND u.id = k->>1;
+  END IF;
+  IF p ? 'users' THEN
+    INSERT INTO directory_user SELECT * FROM jsonb_populate_recordset(NULL::directory_user, p->'users')
+      ON CONFLICT (directory_id, id) DO UPDATE
+         SET user_name = excluded.user_name, user_key = excluded.user_key, external_id = excluded.external_id,
+             email_keys = excluded.email_keys, active = excluded.active, hidden = excluded.hidden,
+             version = excluded.version, document = excluded.document, updated_at = excluded.updated_at;
+  END IF;
+  IF p ? 'groups' THEN
+    INSERT INTO directory_group SELECT * FROM jsonb_populate_recordset(NULL::directory_group, p->'groups')
+      ON CONFLICT (directory_id, id) DO UPDATE
+         SET display_name = excluded.display_name, name_key = excluded.name_key, external_id = excluded.external_id,
+             idp_id = excluded.idp_id, version = excluded.version, document = excluded.document,
+             updated_at = excluded.updated_at;
+  END IF;
+  -- Ahead of what begins: a member that went and came again in this batch has one row of each kind.
+  IF p ? 'stored_ended' THEN
+    INSERT INTO ended_membership (directory_id, group_id, member_id, ended_seq, since_seq, member_type, created_at, ended_at)
+      SELECT m.directory_id, m.group_id, m.member_id, (k->>3)::bigint, m.since_seq, m.member_type, m.created_at, p_at
+        FROM jsonb_array_elements(p->'stored_ended') AS k
+        JOIN membership m ON m.directory_id = k->>0 AND m.group_id = k->>1 AND m.member_id = k->>2
+      ON CONFLICT DO NOTHING;
+  END IF;
+  IF p ? 'ended' THEN
+    INSERT INTO ended_membership SELECT * FROM jsonb_populate_recordset(NULL::ended_membership, p->'ended')
+      ON CONFLICT DO NOTHING;
+  END IF;
+  IF p ? 'added' THEN
+    INSERT INTO membership SELECT * FROM jsonb_populate_recordset(NULL::membership, p->'added')
+      ON CONFLICT (directory_id, group_id, member_id) DO UPDATE
+         SET since_seq = excluded.since_seq, created_at = excluded.created_at, display = excluded.display;
+  END IF;
+  IF p ? 'unawaited_groups' THEN
+    DELETE FROM pending_member m USING jsonb_array_elements(p->'unawaited_groups') AS k
+     WHERE m.directory_id = k->>0 AND m.group_id = k->>1;
+  END IF;
+  IF p ? 'awaited' THEN
+    INSERT INTO pending_member SELECT * FROM jsonb_populate_recordset(NULL::pending_member, p->'awaited')
+      ON CONFLICT DO NOTHING;
+  END IF;
+  IF p ? 'unawaited' THEN
+    DELETE FROM pending_member m USING jsonb_array_elements(p->'unawaited') AS k
+     WHERE m.directory_id = k->>0 AND m.group_id = k->>1 AND m.value = k->>2;
+  END IF;
+  IF p ? 'removed' THEN
+    DELETE FROM membership m USING jsonb_array_elements(p->'removed') AS k
+     WHERE m.directory_id = k->>0 AND m.group_id = k->>1 AND m.member_id = k->>2;
+  END IF;
+  IF p ? 'gone_users' THEN
+    PERFORM end_memberships_v2(p->'gone_users', p_at);
+  END IF;
+  IF p ? 'gone_groups' THEN
+    DELETE FROM pending_member m USING jsonb_array_elements(p->'gone_groups') AS k
+     WHERE m.directory_id = k->>0 AND m.group_id = k->>1;
+    WITH ended AS (
+      DELETE FROM membership m USING jsonb_array_elements(p->'gone_groups') AS k
+       WHERE m.directory_id = k->>0 AND m.group_id = k->>1
+      RETURNING m.*, (k->>2)::bigint AS ended_seq
+    )
+    INSERT INTO ended_membership (directory_id, group_id, member_id, ended_seq, since_seq, member_type, created_at, ended_at)
+      SELECT e.directory_id, e.group_id, e.member_id, e.ended_seq, e.since_seq, e.member_type, e.created_at, p_at
+        FROM ended e WHERE e.since_seq < e.ended_seq
+      ON CONFLICT DO NOTHING;
+    PERFORM end_memberships_v2(p->'gone_groups', p_at);
+    DELETE FROM directory_group g USING jsonb_array_elements(p->'gone_groups') AS k
+     WHERE g.directory_id = k->>0 AND g.id = k->>1;
+  END IF;
+  IF p ? 'events' THEN
+    PERFORM append_events_v1(p->'events', p_payloads, p->'heads', p_at);
+  END IF;
+END $$;
+
+-- Ends the memberships of what is gone; the groups it was in have changed by that. p_gone: [[directory, id, ended_seq]].
+CREATE FUNCTION end_memberships_v2(p_gone jsonb, p_at timestamptz) RETURNS void LANGUAGE sql VOLATILE AS $$
+  WITH ended AS (
+    DELETE FROM membership m USING jsonb_array_elements(p_gone) AS k
+     WHERE m.directory_id = k->>0 AND m.member_id = k->>1
+    RETURNING m.*, (k->>2)::bigint AS ended_seq
+  ), kept AS (
+    INSERT INTO ended_membership (directory_id, group_id, member_id, ended_seq, since_seq, member_type, created_at, ended_at)
+      SELECT e.directory_id, e.group_id, e.member_id, e.ended_seq, e.since_seq, e.member_type, e.created_at, p_at
+        FROM ended e WHERE e.since_seq < e.ended_seq
+      ON CONFLICT DO NOTHING
+  )
+  UPDATE directory_group g SET version = g.version + 1, updated_at = p_at
+    FROM (SELECT DISTINCT directory_id, group_id FROM ended) AS k
+   WHERE g.directory_id = k.directory_id AND g.id = k.group_id;
+$$;

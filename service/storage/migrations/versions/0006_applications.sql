@@ -1,1 +1,2 @@
 -- Filled by the release that brings it.
+SELECT 1;
