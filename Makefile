@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROTOS := $(shell find protos -name '*.proto')
 BASE ?= main
+SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast conformance verify fix proto proto-check bench clean
+.PHONY: help setup run test test-fast conformance verify fix proto proto-check bench fuzz clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +58,10 @@ proto-check: $(STAMP) ## generated code is what the protos say
 
 bench: $(STAMP) ## measurements, as ratios against a limit measured in the same run
 	$(BIN)/python -m benchmarks
+
+fuzz: $(STAMP) ## an hour of fuzzing of the SCIM engine; SECONDS=600 for ten minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	nice -n 15 $(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 clean: ## remove what setup made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -28,7 +28,7 @@ _MAX_BASE_URL = 2_048
 _OF_THE_DIRECTORY = (pb.DISCOVERY_DOCUMENT_RESOURCE_TYPES, pb.DISCOVERY_DOCUMENT_SCHEMAS)
 
 # A query over all types may name the attributes of each (RFC 7644 3.4.2.1).
-_ANY = ResourceType(
+ANY = ResourceType(
     "resources",
     "",
     Schema("", "Any", "Users and groups", (*USER.schema.attributes, *GROUP.schema.attributes)),
@@ -88,7 +88,7 @@ def _query(request: pb.SearchResourcesRequest) -> SearchQuery:
     kinds = (
         RESOURCE_TYPES if request.resource_type == pb.RESOURCE_TYPE_UNSPECIFIED else (kind_of(request.resource_type),)
     )
-    named = kinds[0] if len(kinds) == 1 else _ANY
+    named = kinds[0] if len(kinds) == 1 else ANY
     count = request.count if request.HasField("count") else DEFAULT_COUNT
     if request.HasField("cursor") and count < 1:
         raise InvalidCount("count must be at least 1 where a cursor is used")

@@ -27,6 +27,7 @@ from service.scim.schema import ResourceType
 __all__ = ["Decoded", "Diagnostic", "MemberRef", "decode", "merge_put"]
 
 _IGNORED: Final = frozenset({"schemas", "id", "meta", "groups", "password"})
+_NEVER_IN_DOCUMENT: Final = _IGNORED | {"members"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,11 @@ def _without_members(body: dict[str, object], resource_type: ResourceType) -> tu
 
 
 def is_members(name: str, resource_type: ResourceType) -> bool:
-    """Whether a written name means the members of a group."""
-    return name == "members" or (name[-7:].lower() == "members" and read_name(name, resource_type).name == "members")
+    """Whether a written name means the members of a group, or their ids."""
+    if name == "members" or "members" not in name.lower():
+        return name == "members"
+    target = read_name(name, resource_type)
+    return target.attribute is not None and target.name == "members" and target.sub in {None, "value"}
 
 
 def _document(body: dict[str, object], resource_type: ResourceType, notes: Notes) -> dict[str, Any]:
@@ -144,11 +148,12 @@ def _odd_name(document: dict[str, Any], name: str, value: object, resource_type:
         read_extension(document, extension.schema, value, notes)
         return
     target = read_name(name, resource_type)
-    if target.attribute is None or not target.known or target.attribute.name in _IGNORED:
-        if target.attribute is None or not target.known:
-            document[name] = without_nulls(value)
-            if target.schema_known:
-                notes.append(Diagnostic(name[:200], "unknown attribute"))
+    if target.attribute is None or not target.known or name[-1] == ".":
+        document[name] = without_nulls(value)
+        if target.schema_known:
+            notes.append(Diagnostic(name[:200], "unknown attribute"))
+        return
+    if target.attribute.name in _NEVER_IN_DOCUMENT:
         return
     whole: object = {target.sub: value} if target.sub else value
     coerced = coerce(target.attribute, whole, name, notes)

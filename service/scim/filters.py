@@ -200,13 +200,18 @@ class FilterParser:
 
     def _inner_name(self, name: str) -> tuple[AttrPath, Attribute | None]:
         """A sub-attribute of the value path's attribute; a PATCH path may name unknown ones (row X05)."""
-        parent = self._parent.attribute if self._parent else None
-        if parent is None:
-            return AttrPath(None, name), None
-        attribute = parent.find(name)
-        if attribute is None and not self._lenient:
+        target = self._parent
+        if target is not None and name[: len(target.name) + 1].lower() == f"{target.name.lower()}.":
+            name = name[len(target.name) + 1 :]  # emails[emails.type eq "work"]
+        parent = target.attribute if target else None
+        attribute = parent.find(name) if parent else None
+        if attribute is not None:
+            return AttrPath(None, attribute.name), attribute
+        if parent is not None and not self._lenient:
             raise InvalidFilter(f"'{parent.name}' has no sub-attribute of the name in the filter")
-        return AttrPath(None, attribute.name if attribute else name), attribute
+        if not ATTRIBUTE_NAME.match(name):
+            raise InvalidFilter("an attribute name in the filter is malformed")
+        return AttrPath(None, name), None
 
     def _known(self, target: Target, written: str) -> Target:
         if target.schema_known and not target.known:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from service.scim.coercion import Diagnostic, Notes, parse_serialized
-from service.scim.documents import is_members
 from service.scim.errors import InvalidValue, TooMany
 from service.scim.filter_ast import Compare, Filter, Or, size, work_of_text
 from service.scim.match import matches_value
 from service.scim.member_refs import MemberRef, read_members
 from service.scim.messages import Operation
+from service.scim.patch import path_of_key
 from service.scim.paths import PatchPath, parse_path
 from service.scim.schema import GROUP, ResourceType
 
@@ -108,7 +108,7 @@ def split_members(operations: Iterable[Operation], group: ResourceType = GROUP) 
                 rest.append(remaining)
             continue
         path = parse_path(operation.path, group)
-        if path.urn is None and path.attribute == "members" and path.definition is not None:
+        if _is_members(path):
             found.extend(_member_ops(operation, path, notes))
         else:
             rest.append(operation)
@@ -120,13 +120,20 @@ def _without_path(operation: Operation, group: ResourceType, found: list[MemberO
     value = parse_serialized(operation.value)
     if operation.op == "remove" or not isinstance(value, dict):
         return operation
-    names = [name for name in value if isinstance(name, str) and is_members(name, group)]
-    if not names:
+    left: dict[str, object] = {}
+    for name, inner in value.items():
+        path = path_of_key(name, inner, group) if "members" in name.lower() else None
+        if path is not None and _is_members(path):
+            found.extend(_member_ops(Operation(operation.op, name, inner, has_value=True), path, notes))
+        else:
+            left[name] = inner
+    if len(left) == len(value):
         return operation
-    for name in names:
-        found.extend(_assigned(operation.op, value[name], notes))
-    left = {name: inner for name, inner in value.items() if name not in names}
     return replace(operation, value=left) if left else None
+
+
+def _is_members(path: PatchPath) -> bool:
+    return path.urn is None and path.attribute == "members" and path.definition is not None
 
 
 def _member_ops(operation: Operation, path: PatchPath, notes: Notes) -> list[MemberOp]:

@@ -92,7 +92,7 @@ def _apply_without_path(editor: Editor, operation: Operation, resource_id: str |
     if not isinstance(value, dict):
         raise InvalidValue("an operation without path needs an object as its value")
     for name, inner in value.items():
-        path = _path_of_key(name, inner, editor.resource_type)
+        path = path_of_key(name, inner, editor.resource_type)
         if path.urn is None:
             if path.attribute == "id" and inner is not None and resource_id is not None and inner != resource_id:
                 raise Mutability("id is read-only and differs from that of the resource")
@@ -101,7 +101,7 @@ def _apply_without_path(editor: Editor, operation: Operation, resource_id: str |
         editor.assign(path, inner, add=operation.op == "add")
 
 
-def _path_of_key(name: str, value: object, resource_type: ResourceType) -> PatchPath:
+def path_of_key(name: str, value: object, resource_type: ResourceType) -> PatchPath:
     """The path that a key of a path-less object stands for (rows E06, E07); an odd key stands for itself."""
     try:
         path = parse_path(name, resource_type)

@@ -83,9 +83,9 @@ def document_to_v1(resource: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in resource.items():
         if name == "schemas":
             document[name] = list(dict.fromkeys(_TO_V1.get(urn, urn) for urn in value))
-        elif name == ENTERPRISE_USER_URN:
+        elif name == ENTERPRISE_USER_URN and isinstance(value, dict):
             document[ENTERPRISE_URN] = _enterprise_to_v1(value)
-        elif name in {"members", "groups"}:
+        elif name in {"members", "groups"} and isinstance(value, list):
             document[name] = [_without(element, "$ref") for element in value]
         else:
             document[name] = _without(value, "resourceType") if name == "meta" else value

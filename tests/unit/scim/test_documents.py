@@ -375,3 +375,22 @@ def test_an_id_that_nobody_can_have_names_no_member(value: str) -> None:
 
 def test_many_members_do_not_count_as_attributes() -> None:
     assert len(members([{"value": str(number)} for number in range(20_000)]).members or ()) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("body", "members"),
+    [
+        ({"members.value": "a"}, (MemberRef("a"),)),
+        ({"members.value": ["a", "b"]}, (MemberRef("a"), MemberRef("b"))),
+        ({"members.display": "Ada"}, None),
+    ],
+)
+def test_members_under_a_dotted_name_are_never_part_of_the_document(
+    body: dict[str, Any], members: tuple[MemberRef, ...] | None
+) -> None:
+    decoded = decode({"displayName": "g", **body}, GROUP)
+    assert (decoded.document, decoded.members) == ({"displayName": "g"}, members)
+
+
+def test_a_name_that_ends_in_a_dot_is_no_attribute() -> None:
+    assert rest(user(**{"title.": "x", "groups.": [1]})) == {"title.": "x", "groups.": [1]}

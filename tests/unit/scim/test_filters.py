@@ -77,6 +77,11 @@ DIALECTS = [
     ),
     pytest.param("urn:okta:x:1.0:user:custom.Sub gt 3", "urn:okta:x:1.0:user:custom.Sub gt 3", id="unknown-extension"),
     pytest.param("title eq null", "title eq null", id="null"),
+    pytest.param(
+        'emails[emails.type eq "work" and Emails.Value pr]',
+        'emails[type eq "work" and value pr]',
+        id="sub-attributes-under-their-whole-name",
+    ),
 ]
 
 
@@ -132,6 +137,9 @@ def test_not_binds_tighter_than_and_than_or(text: str, canonical: str) -> None:
         "urn:x:y:z! pr",
         "urn:x:y:z.9 pr",
         'name. eq "x"',
+        'urn:x:y:z[a eq "b"].c\0 eq "d"',
+        'urn:x:y:z[a\0 eq "b"]',
+        'urn:x:y:z[a.b eq "c"]',
     ],
 )
 def test_malformed_filters_are_refused(text: str) -> None:

@@ -160,6 +160,24 @@ def test_refusals(operation: dict[str, Any]) -> None:
         plan(operation)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("members", [{"value": "a"}], AddMembers((A,))),
+        (f"{URN}:Members", {"value": "a"}, AddMembers((A,))),
+        ("members.value", "a", AddMembers((A,))),
+        ('members[value eq "a"]', {"value": "a"}, AddMembers((A,))),
+        ("members.display", "Ada", None),
+    ],
+)
+def test_a_key_of_an_operation_without_path_means_what_the_path_means(
+    key: str, value: Any, expected: MemberOp | None
+) -> None:
+    result = plan({"op": "add", "value": {key: value, "displayName": "g"}})
+    assert result.member_operations == (() if expected is None else (expected,))
+    assert [operation.value for operation in result.document_operations] == [{"displayName": "g"}]
+
+
 def test_members_without_usable_id_are_reported() -> None:
     result = plan({"op": "add", "path": "members", "value": [{"value": "a"}, {"display": "?"}]})
     assert result.member_operations == (AddMembers((A,)),)

@@ -101,6 +101,11 @@ def test_a_user_of_2_0_as_1_1_shows_it() -> None:
     }
 
 
+def test_values_that_no_schema_defines_are_shown_as_they_are() -> None:
+    resource = {"members": 1, "groups": {"a": 1}, ENTERPRISE_USER_URN: "text", "meta": "text"}
+    assert document_to_v1(resource) == resource
+
+
 def test_a_list_in_the_form_of_1_1() -> None:
     group = {"schemas": [CORE_GROUP_URN], "id": "g1", "members": [{"value": "u1", "$ref": "r", "type": "User"}]}
     response = {"schemas": ["x"], "totalResults": 9, "itemsPerPage": 1, "startIndex": 3, "Resources": [group]}
