@@ -6,8 +6,7 @@ from functools import cached_property
 from service.domain.caller import Caller, not_found
 from service.domain.errors import ArgumentError
 from service.storage import feed as table
-from service.storage.database import Pool
-from service.storage.feed import Wanted
+from service.storage.feed import Source, Wanted
 
 MAX_FILTER_VALUES = 1000
 _MAX_VALUE_LENGTH = 256
@@ -90,24 +89,29 @@ class Scope:
         )
 
 
-async def resolve_scope(pool: Pool, caller: Caller, wanted: EventFilter) -> Scope:
+async def resolve_scope(source: Source, caller: Caller, wanted: EventFilter) -> Scope:
     """The filter within the caller's bounds. NotFoundError for a directory or organization out of its reach."""
     if wanted.directory_ids:
-        organizations = await table.organizations_of(pool, wanted.directory_ids)
+        organizations = await table.organizations_of(source, wanted.directory_ids)
         for directory_id in wanted.directory_ids:
             organization_id = organizations.get(directory_id)
             if organization_id is None or not caller.reaches(directory_id, organization_id):
                 raise not_found("Directory", directory_id)
     if wanted.organization_ids:
         bound = sorted(caller.directory_ids) or None
-        known = await table.known_organizations(pool, wanted.organization_ids, bound)
+        known = await table.known_organizations(source, wanted.organization_ids, bound)
         for organization_id in wanted.organization_ids:
             if organization_id not in known or organization_id not in (caller.organization_ids or known):
                 raise not_found("Organization", organization_id)
+    return scope_within(caller.organization_ids, caller.directory_ids, wanted)
+
+
+def scope_within(organization_ids: frozenset[str], directory_ids: frozenset[str], wanted: EventFilter) -> Scope:
+    """The filter within bounds that it was checked against; empty bounds: none."""
     exact = frozenset(value for value in wanted.types if not value.endswith(_ANY_SUFFIX))
     return Scope(
-        directory_ids=frozenset(wanted.directory_ids) or caller.directory_ids or None,
-        organization_ids=frozenset(wanted.organization_ids) or caller.organization_ids or None,
+        directory_ids=frozenset(wanted.directory_ids) or directory_ids or None,
+        organization_ids=frozenset(wanted.organization_ids) or organization_ids or None,
         types=exact if wanted.types else None,
         beginnings=tuple(sorted({value[:-1] for value in wanted.types if value.endswith(_ANY_SUFFIX)})),
     )

@@ -62,6 +62,16 @@ class ConsumerTooSlowError(DirectorySyncError):
     """A stream's reader did not read for too long."""
 
 
+class SubscriptionHeldError(DirectorySyncError):
+    """Another reader has the subscription; it may be free in `retry_after_seconds`."""
+
+    retry_after_seconds = 5
+
+
+class LeaseLostError(DirectorySyncError):
+    """Another reader took the subscription over, or it was reset or deleted."""
+
+
 class DrainingError(DirectorySyncError):
     """The server is going away; resume elsewhere."""
 

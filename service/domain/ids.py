@@ -12,10 +12,14 @@ def ulid(milliseconds: int, random_bits: int) -> str:
 
 
 ORGANIZATION = "org_"
+ORGANIZATION_DOMAIN = "org_domain_"
 DIRECTORY = "directory_"
 USER = "directory_user_"
 GROUP = "directory_group_"
 TOKEN = "directory_token_"  # noqa: S105 (a prefix of an id, no secret)
 API_KEY = "api_key_"
+PORTAL_LINK = "portal_link_"
+PORTAL_SESSION = "portal_session_"
 EVENT = "event_"
 TRANSACTION = "txn_"
+SUBSCRIPTION = "subscription_"

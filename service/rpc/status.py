@@ -27,6 +27,8 @@ TABLE: dict[type[Exception], tuple[grpc.StatusCode, str]] = {
     domain.LimitExceededError: (_FULL, "LIMIT_EXCEEDED"),
     domain.OverloadedError: (_FULL, "OVERLOADED"),
     domain.ConsumerTooSlowError: (_FULL, "CONSUMER_TOO_SLOW"),
+    domain.SubscriptionHeldError: (grpc.StatusCode.FAILED_PRECONDITION, "SUBSCRIPTION_HELD"),
+    domain.LeaseLostError: (grpc.StatusCode.ABORTED, "LEASE_LOST"),
     domain.DrainingError: (grpc.StatusCode.UNAVAILABLE, "SERVER_DRAINING"),
     domain.StorageUnavailableError: (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE"),
     domain.DirectoryDisabledError: (grpc.StatusCode.FAILED_PRECONDITION, "DIRECTORY_DISABLED"),
