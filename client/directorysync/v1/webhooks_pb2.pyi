@@ -971,6 +971,7 @@ class WebhookLane(_message.Message):
     ATTEMPT_COUNT_FIELD_NUMBER: _builtins.int
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     DELIVERY_ID_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     directory_id: _builtins.str
     """The directory."""
     directory_sequence: _builtins.int
@@ -978,7 +979,9 @@ class WebhookLane(_message.Message):
     attempt_count: _builtins.int
     """Attempts of it that failed."""
     delivery_id: _builtins.str
-    """The delivery that waits."""
+    """The delivery that waits; empty: the next event was not tried yet."""
+    cursor: _builtins.str
+    """Behind which the log holds the event; empty: the oldest kept."""
     @_builtins.property
     def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
         """When the next one is due."""
@@ -991,10 +994,11 @@ class WebhookLane(_message.Message):
         attempt_count: _builtins.int = ...,
         next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
         delivery_id: _builtins.str = ...,
+        cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["next_attempt_time", b"next_attempt_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "delivery_id", b"delivery_id", "directory_id", b"directory_id", "directory_sequence", b"directory_sequence", "next_attempt_time", b"next_attempt_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "cursor", b"cursor", "delivery_id", b"delivery_id", "directory_id", b"directory_id", "directory_sequence", b"directory_sequence", "next_attempt_time", b"next_attempt_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1054,19 +1058,25 @@ class ListWebhookTargetsRequest(_message.Message):
 
     VERSION_FIELD_NUMBER: _builtins.int
     AFTER_ID_FIELD_NUMBER: _builtins.int
+    ENDPOINT_IDS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
-    """Of the response before: only what changed since, and every target of `consumer`. Empty: everything."""
+    """Of the response before: only what changed since, and endpoints to which nobody delivers. Empty: everything."""
     after_id: _builtins.str
     """Only endpoints behind this id."""
+    @_builtins.property
+    def endpoint_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these, changed or not; at most 1,000. Who took an endpoint asks for its lanes so."""
+
     def __init__(
         self,
         *,
         version: _builtins.str = ...,
         after_id: _builtins.str = ...,
+        endpoint_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "endpoint_ids", b"endpoint_ids", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1083,9 +1093,9 @@ class ListWebhookTargetsResponse(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     MORE_FIELD_NUMBER: _builtins.int
     version: _builtins.str
-    """For the next call."""
+    """For the next call; of several pages that of the first."""
     more: _builtins.bool
-    """There are more: call again with `after_id`."""
+    """There are more: call again with the same version and `after_id`."""
     @_builtins.property
     def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___WebhookTarget]:
         """Enabled endpoints, by id; at most 1,000."""
@@ -1151,7 +1161,7 @@ class RecordWebhookAttemptsRequest(_message.Message):
 
     @_builtins.property
     def failing_since_time(self) -> _timestamp_pb2.Timestamp:
-        """Whether any delivery of this call succeeded ends the failing; unset times leave it."""
+        """Since when no delivery succeeds. Unset: a delivery of this call that succeeded ends the failing; without one it stays."""
 
     def __init__(
         self,
