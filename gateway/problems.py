@@ -60,6 +60,9 @@ RULES: Final[Mapping[ErrorReason.ValueType, Rule]] = {
     ErrorReason.ERROR_REASON_DIRECTORY_DISABLED: Rule(403),
     ErrorReason.ERROR_REASON_NOT_SUPPORTED: Rule(501),
     ErrorReason.ERROR_REASON_INTERNAL: Rule(500),
+    ErrorReason.ERROR_REASON_IDEMPOTENCY_KEY_REUSED: Rule(422),
+    ErrorReason.ERROR_REASON_LEASE_LOST: Rule(409),
+    ErrorReason.ERROR_REASON_SUBSCRIPTION_HELD: Rule(409),
 }
 
 # For failures that never reached a handler of ours, and for reasons of a newer service. Their own text may name hosts,
@@ -86,7 +89,14 @@ class Problem(Exception):
     """A request that cannot be answered as asked; every room renders it in its own form."""
 
     def __init__(
-        self, rule: Rule, detail: str, *, reason: str | None = None, headers: Headers | None = None, close: bool = False
+        self,
+        rule: Rule,
+        detail: str,
+        *,
+        reason: str | None = None,
+        headers: Headers | None = None,
+        close: bool = False,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.rule = rule
@@ -94,16 +104,23 @@ class Problem(Exception):
         self.reason = reason
         self.headers = headers or []
         self.close = close
+        self.metadata = metadata or {}
 
 
 def problem(
-    reason: ErrorReason.ValueType, detail: str, *, retry_after: int | None = None, close: bool = False
+    reason: ErrorReason.ValueType,
+    detail: str,
+    *,
+    retry_after: int | None = None,
+    close: bool = False,
+    metadata: Mapping[str, str] | None = None,
 ) -> Problem:
-    """The problem of an ErrorReason."""
+    """The problem of an ErrorReason; `metadata` as errors.proto says."""
     rule = RULES[reason]
     if retry_after is not None and rule.retry_after is not None:
         rule = rule._replace(retry_after=retry_after)
-    return Problem(rule, detail, reason=ErrorReason.Name(reason).removeprefix(_PREFIX), close=close)
+    name = ErrorReason.Name(reason).removeprefix(_PREFIX)
+    return Problem(rule, detail, reason=name, close=close, metadata=metadata)
 
 
 def http_problem(status: int, detail: str, headers: Headers | None = None) -> Problem:
@@ -132,7 +149,7 @@ def problem_of(error: grpc.RpcError) -> Problem:
     if info is not None and info.domain == DOMAIN and _PREFIX + info.reason in ErrorReason.keys():  # noqa: SIM118
         reason = ErrorReason.Value(_PREFIX + info.reason)
         detail = "" if reason in _SILENT else error.details() or ""
-        return problem(reason, detail, retry_after=retry_after)
+        return problem(reason, detail, retry_after=retry_after, metadata=dict(info.metadata))
     rule, detail = _BARE_CODES.get(error.code(), (RULES[ErrorReason.ERROR_REASON_UNSPECIFIED], ""))
     if retry_after is not None and rule.retry_after is not None:
         rule = rule._replace(retry_after=retry_after)

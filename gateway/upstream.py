@@ -55,10 +55,12 @@ class Caller:
 
     token: str = field(repr=False)
     request_id: str
+    idempotency_key: str = ""
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """gRPC metadata of a call."""
-        return ("authorization", "Bearer " + self.token), ("x-request-id", self.request_id)
+        pairs = ("authorization", "Bearer " + self.token), ("x-request-id", self.request_id)
+        return (*pairs, ("idempotency-key", self.idempotency_key)) if self.idempotency_key else pairs
 
 
 class Upstream:

@@ -1,28 +1,26 @@
 """A SCIM request after the checks that all of them share: credential, directory, base URL, media type."""
 
-import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import grpc
 
 from directorysync.v1.directory_ingest_pb2 import IngestContext, Projection, ResourceType
 from directorysync.v1.errors_pb2 import ErrorReason
+from gateway.bearer import bearer_token
+from gateway.bodies import check_content, read_text
 from gateway.config import GatewayConfig
 from gateway.exchange import Exchange
-from gateway.problems import http_problem, problem
-from gateway.scim.auth import bearer_token
-from gateway.scim.codec import check_content, read_text
+from gateway.origin import origin
+from gateway.problems import problem
+from gateway.scim.auth import SCHEMES
 from gateway.scim.queries import Query, parse_query
 from gateway.scim.version import Version
 from gateway.upstream import Caller, Upstream
 
 _Q = TypeVar("_Q")
 _R = TypeVar("_R")
-
-_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 
 
 @dataclass(slots=True)
@@ -48,7 +46,7 @@ class ScimRequest:
 
     async def text(self) -> str:
         """The body. Raises 400, 413, 415."""
-        check_content(self.exchange.headers)
+        check_content(self.exchange.headers, "application/scim+json or application/json")
         return await read_text(self.exchange, self.config.max_body_bytes)
 
     def call(self, method: grpc.aio.UnaryUnaryMultiCallable[_Q, _R], message: _Q) -> Awaitable[_R]:
@@ -66,7 +64,7 @@ def accept_request(
     resource_id: str,
 ) -> ScimRequest:
     """Check what every SCIM request must have. Raises 400, 401, 406."""
-    token = bearer_token(exchange.headers.get(b"authorization"))
+    token = bearer_token(exchange.headers.get(b"authorization"), SCHEMES)
     if exchange.directory is None:
         # No directory has such a key; it is refused as any unknown one is.
         raise problem(ErrorReason.ERROR_REASON_CREDENTIALS_INVALID, "The bearer token is not valid here.")
@@ -83,29 +81,3 @@ def accept_request(
         resource_type=resource_type,
         id=resource_id,
     )
-
-
-def origin(exchange: Exchange, config: GatewayConfig) -> str:
-    """The base as the client sees it: `public_url`, else the proxy's word if trusted, else Host. Raises 400."""
-    if config.public_url is not None:
-        return config.public_url
-    headers = exchange.headers
-    scheme: str = exchange.scope.get("scheme", "http")
-    host = headers.get(b"host", b"")
-    if config.trust_forwarded:
-        host = _first(headers.get(b"x-forwarded-host", b"")) or host
-        if _first(headers.get(b"x-forwarded-proto", b"")).lower() in {b"http", b"https"}:
-            scheme = _first(headers[b"x-forwarded-proto"]).lower().decode()
-    return f"{scheme}://{_host_name(host)}"
-
-
-@lru_cache(maxsize=128)
-def _host_name(host: bytes) -> str:
-    name = host.decode("latin-1")
-    if _HOST.fullmatch(name) is None:
-        raise http_problem(400, "The Host header names no host.")
-    return name
-
-
-def _first(value: bytes) -> bytes:
-    return value.partition(b",")[0].strip()
