@@ -37,6 +37,8 @@ from service.rpc.edge import Edge, Method
 from service.rpc.events import EventHandlers, EventWire
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.local import LocalChannel
+from service.rpc.memberships import MembershipHandlers
+from service.rpc.portal import PortalHandlers
 from service.rpc.search import SearchHandlers
 from service.rpc.server import GrpcServer
 from service.rpc.versions import spoken
@@ -140,13 +142,14 @@ class _Parts:
         keys = ApiKeys(pool, credentials=self.credentials, new_ids=new_ids, clock=clock)
         organizations = Organizations(pool, new_ids=new_ids, clock=clock)
         info = ServerInfo(version=version("directorysync"), retention_days=self.config.retention_days)
-        lookups = LookupHandlers(Lookups(pool, self.directories), self.directories, info)
+        reads = Lookups(pool, self.directories)
+        lookups = LookupHandlers(reads, self.directories, info)
         one = Ingest(pool, self.committer, new_ids, self.diagnostics)
         ingest = IngestHandlers(one, scope, self.feed.cursor_of)
         bulk = BulkHandlers(Bulk(one), scope)
         search = SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock))
         admin = AdminHandlers(organizations, self.directories, tokens, keys, self.diagnostics)
-        handlers = (lookups, EventHandlers(self.feed), admin)
+        handlers = (lookups, MembershipHandlers(reads), EventHandlers(self.feed), admin, PortalHandlers(self.portal_links))
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
         return [*written, *(method for handler in handlers for method in handler.methods())]
 

@@ -14,9 +14,11 @@ from service.domain import ids
 from service.domain.caller import Caller, not_found
 from service.domain.change import Change, ChangeType
 from service.domain.directory import Directory, DirectoryState, DirectorySummary, DirectoryToken
-from service.domain.errors import ScopeMissingError
+from service.domain.errors import ArgumentError, ScopeMissingError
 from service.domain.naming import check_name, check_provider
 from service.domain.policy import Policy
+from service.domain.stretch import Stretch
+from service.scim.keys import fold
 from service.storage import credentials as credentials_table
 from service.storage import directories as table
 from service.storage import events, organizations, tokens
@@ -30,6 +32,7 @@ _ABSENT_TTL_SECONDS = 1.0
 _CACHE_SIZE = 20_000
 _PURGE_ROWS = 5_000
 _PURGE_SECONDS = 3600.0
+_MAX_SEARCH = 256
 # Okta refuses a base URL with an underscore, and some clients change the case of one.
 _KEY_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _KEY_LENGTH = 26
@@ -148,9 +151,13 @@ class Directories:
         caller.require_reach("Directory", directory_id, directory_id, summary.directory.organization_id)
         return summary
 
-    async def page(self, caller: Caller, organization_id: str, after: str, limit: int) -> list[DirectorySummary]:
-        """Directories behind an id, oldest first."""
-        return await table.page(self._pool, caller, after, limit, organization_id)
+    async def page(
+        self, caller: Caller, organization_id: str, stretch: Stretch, *, search: str = ""
+    ) -> list[DirectorySummary]:
+        """Directories of a stretch, those whose name holds a text in any case."""
+        if len(search) > _MAX_SEARCH:
+            raise ArgumentError(f"search has more than {_MAX_SEARCH} characters", field="search")
+        return await table.page(self._pool, caller, stretch, organization_id, fold(search) if search else None)
 
     async def update(
         self,

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from service.app.directories import Directories
+from service.domain import ids
 from service.domain.caller import Caller, not_found
 from service.domain.change import GroupMember
-from service.domain.errors import ArgumentError
+from service.domain.errors import ArgumentError, LimitExceededError
 from service.domain.group import Group
+from service.domain.stretch import Stretch
 from service.domain.user import User
 from service.scim.keys import email_key, user_key
 from service.storage import directories as directories_table
@@ -16,6 +18,8 @@ from service.storage.lookups import Place
 
 MAX_BATCH = 1_000
 MAX_FOUND = 100
+MAX_GROUPS_OF_USER = 1_000
+MAX_GROUPS = 10_000
 _MAX_KEY = 4_096
 
 
@@ -34,12 +38,11 @@ class Lookups:
         caller.require_reach("User", user_id, found.directory_id, found.organization_id)
         return found
 
-    async def users(self, caller: Caller, ids: Sequence[str]) -> list[User]:
+    async def users(self, caller: Caller, user_ids: Sequence[str]) -> list[User]:
         """Those found, in the order of the request, each once for each time it was asked for."""
-        if len(ids) > MAX_BATCH:
-            raise ArgumentError(f"ids has more than {MAX_BATCH} entries", field="ids")
-        found = {user.id: user for user in await table.users(self._pool, ids, caller)} if ids else {}
-        return [found[user_id] for user_id in ids if user_id in found]
+        _check_batch(user_ids, "ids")
+        found = {user.id: user for user in await table.users(self._pool, user_ids, caller)} if user_ids else {}
+        return [found[user_id] for user_id in user_ids if user_id in found]
 
     async def users_by_email(
         self, caller: Caller, directory_id: str, organization_id: str, *, email: str
@@ -66,11 +69,11 @@ class Lookups:
         return await table.users_by_external_id(self._pool, key, where, MAX_FOUND)
 
     async def user_page(
-        self, caller: Caller, directory_id: str, *, active: bool | None, after: str, limit: int
+        self, caller: Caller, directory_id: str, stretch: Stretch, *, active: bool | None
     ) -> list[User]:
-        """Users of a directory behind an id, in the order of arrival."""
+        """Users of a directory."""
         await self._directories.reached(caller, directory_id)
-        return await table.user_page(self._pool, directory_id, active, after, limit)
+        return await table.user_page(self._pool, directory_id, active, stretch)
 
     async def group(self, caller: Caller, group_id: str, directory_id: str) -> Group:
         """One group; an empty directory is any."""
@@ -80,26 +83,51 @@ class Lookups:
         caller.require_reach("Group", group_id, found.directory_id, found.organization_id)
         return found
 
-    async def group_page(self, caller: Caller, directory_id: str, after: str, limit: int) -> list[Group]:
-        """Groups of a directory behind an id, in the order of arrival."""
+    async def group_page(self, caller: Caller, directory_id: str, stretch: Stretch) -> list[Group]:
+        """Groups of a directory."""
         await self._directories.reached(caller, directory_id)
-        return await table.group_page(self._pool, directory_id, after, limit)
+        return await table.group_page(self._pool, directory_id, stretch)
 
     async def member_page(
-        self, caller: Caller, group_id: str, *, effective: bool, after: str, limit: int
+        self, caller: Caller, group_id: str, stretch: Stretch, *, users_only: bool
     ) -> list[GroupMember]:
-        """Members of a group behind an id; effective ones are the users in it and in the groups inside it."""
+        """Members of a group by id."""
         place = _reached(caller, "Group", group_id, await table.place_of_group(self._pool, group_id))
-        read = table.effective_member_page if effective else table.member_page
-        return await read(self._pool, place, group_id, after, limit)
+        wanted = stretch.among(ids.USER) if users_only else stretch
+        return await table.member_page(self._pool, place, group_id, wanted)
 
-    async def user_groups_page(
-        self, caller: Caller, user_id: str, *, effective: bool, after: str, limit: int
-    ) -> list[Group]:
-        """Groups that a user is a member of, behind an id: direct ones, or effective ones at any depth."""
+    async def effective_member_page(self, caller: Caller, group_id: str, after: str, limit: int) -> list[GroupMember]:
+        """The users behind an id that are in a group or in the groups inside it."""
+        place = _reached(caller, "Group", group_id, await table.place_of_group(self._pool, group_id))
+        return await table.effective_member_page(self._pool, place, group_id, after, limit)
+
+    async def user_groups_page(self, caller: Caller, user_id: str, stretch: Stretch) -> list[Group]:
+        """Groups that a user is a direct member of."""
         place = _reached(caller, "User", user_id, await table.place_of_user(self._pool, user_id))
-        read = table.effective_user_groups_page if effective else table.user_groups_page
-        return await read(self._pool, place.directory_id, user_id, after, limit)
+        return await table.user_groups_page(self._pool, place.directory_id, user_id, stretch)
+
+    async def effective_user_groups_page(self, caller: Caller, user_id: str, after: str, limit: int) -> list[Group]:
+        """Groups behind an id that a user is a member of, at any depth."""
+        place = _reached(caller, "User", user_id, await table.place_of_user(self._pool, user_id))
+        return await table.effective_user_groups_page(self._pool, place.directory_id, user_id, after, limit)
+
+    async def groups_of_users(
+        self, caller: Caller, user_ids: Sequence[str]
+    ) -> tuple[list[tuple[str, list[str]]], list[Group]]:
+        """Ids of the direct groups of each user found, in the order of the request; and these groups, each once.
+
+        At most 1,000 of one user, the oldest; 10,000 groups in all.
+        """
+        _check_batch(user_ids, "user_ids")
+        if not user_ids:
+            return [], []
+        limits = {"each": MAX_GROUPS_OF_USER, "total": MAX_GROUPS + 1}
+        of_users, groups = await table.groups_of_users(self._pool, user_ids, caller, **limits)
+        if len(groups) > MAX_GROUPS:
+            raise LimitExceededError(
+                f"these users are in more than {MAX_GROUPS} groups; ask for fewer users", limit=str(MAX_GROUPS)
+            )
+        return [(user_id, of_users[user_id]) for user_id in user_ids if user_id in of_users], groups
 
     async def epoch(self) -> str:
         """Changes when the database is replaced or rolled back."""
@@ -112,6 +140,11 @@ class Lookups:
             return directory_ids
         of_organizations = await directories_table.of_organizations(self._pool, organization_ids)
         return of_organizations if directory_ids is None else sorted({*directory_ids} & {*of_organizations})
+
+
+def _check_batch(wanted: Sequence[str], field: str) -> None:
+    if len(wanted) > MAX_BATCH:
+        raise ArgumentError(f"{field} has more than {MAX_BATCH} entries", field=field)
 
 
 def _narrow(caller: Caller, directory_id: str, organization_id: str) -> tuple[list[str] | None, list[str] | None]:

@@ -50,6 +50,7 @@ class DirectorySummary:
     sequence: int
     users: int = 0
     groups: int = 0
+    inactive_users: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""DirectorySync: look-ups. Its streams of events are in service.rpc.events."""
+"""DirectorySync: look-ups. Memberships are in service.rpc.memberships, streams of events in service.rpc.events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from service.rpc import convert
 from service.rpc.arguments import optional_id, required_id
 from service.rpc.edge import Call, Method, UnaryHandler
 from service.rpc.methods import unary_methods
-from service.rpc.paging import MAX_PAGE_SIZE, page_of
+from service.rpc.paging import MAX_PAGE_SIZE, stretch_of
 
 _ACTIVE = {
     resources_pb2.DIRECTORY_USER_STATE_UNSPECIFIED: None,
@@ -42,7 +42,7 @@ class LookupHandlers:
         self._info = info
 
     def methods(self) -> list[Method]:
-        """The RPCs of DirectorySync that are not about events."""
+        """The RPCs of DirectorySync about directories, users and groups."""
         reading: dict[str, UnaryHandler] = {
             "GetDirectory": self.get_directory,
             "ListDirectories": self.list_directories,
@@ -52,8 +52,6 @@ class LookupHandlers:
             "ListUsers": self.list_users,
             "GetGroup": self.get_group,
             "ListGroups": self.list_groups,
-            "ListGroupMembers": self.list_group_members,
-            "ListUserGroups": self.list_user_groups,
         }
         anyone: dict[str, UnaryHandler] = {"GetServerInfo": self.get_server_info}
         return [
@@ -78,9 +76,9 @@ class LookupHandlers:
     async def list_directories(self, request: pb.ListDirectoriesRequest, call: Call) -> pb.ListDirectoriesResponse:
         """ListDirectories."""
         organization_id = optional_id(request.organization_id, "organization_id")
-        page, token = await page_of(
+        page, token = await stretch_of(
             request,
-            lambda after, limit: self._directories.page(call.caller, organization_id, after, limit),
+            lambda stretch: self._directories.page(call.caller, organization_id, stretch, search=request.search),
             lambda summary: summary.directory.id,
         )
         return pb.ListDirectoriesResponse(directories=[convert.summary(item) for item in page], next_page_token=token)
@@ -121,11 +119,9 @@ class LookupHandlers:
         if request.state not in _ACTIVE:
             raise ArgumentError("state is not one of DirectoryUserState", field="state")
         active = _ACTIVE[request.state]
-        page, token = await page_of(
+        page, token = await stretch_of(
             request,
-            lambda after, limit: self._lookups.user_page(
-                call.caller, directory_id, active=active, after=after, limit=limit
-            ),
+            lambda stretch: self._lookups.user_page(call.caller, directory_id, stretch, active=active),
             lambda user: user.id,
         )
         return pb.ListUsersResponse(users=[convert.user(user) for user in page], next_page_token=token)
@@ -139,33 +135,9 @@ class LookupHandlers:
     async def list_groups(self, request: pb.ListGroupsRequest, call: Call) -> pb.ListGroupsResponse:
         """ListGroups."""
         directory_id = required_id(request.directory_id, "directory_id")
-        page, token = await page_of(
+        page, token = await stretch_of(
             request,
-            lambda after, limit: self._lookups.group_page(call.caller, directory_id, after, limit),
+            lambda stretch: self._lookups.group_page(call.caller, directory_id, stretch),
             lambda group: group.id,
         )
         return pb.ListGroupsResponse(groups=[convert.group(group) for group in page], next_page_token=token)
-
-    async def list_group_members(self, request: pb.ListGroupMembersRequest, call: Call) -> pb.ListGroupMembersResponse:
-        """ListGroupMembers."""
-        group_id = required_id(request.group_id, "group_id")
-        page, token = await page_of(
-            request,
-            lambda after, limit: self._lookups.member_page(
-                call.caller, group_id, effective=request.effective, after=after, limit=limit
-            ),
-            lambda member: member.member.member_id,
-        )
-        return pb.ListGroupMembersResponse(members=[convert.membership(m) for m in page], next_page_token=token)
-
-    async def list_user_groups(self, request: pb.ListUserGroupsRequest, call: Call) -> pb.ListUserGroupsResponse:
-        """ListUserGroups."""
-        user_id = required_id(request.user_id, "user_id")
-        page, token = await page_of(
-            request,
-            lambda after, limit: self._lookups.user_groups_page(
-                call.caller, user_id, effective=request.effective, after=after, limit=limit
-            ),
-            lambda group: group.id,
-        )
-        return pb.ListUserGroupsResponse(groups=[convert.group(group) for group in page], next_page_token=token)

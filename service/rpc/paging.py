@@ -1,4 +1,4 @@
-"""Pages of a list: `page_size` and `page_token`, the same way everywhere.
+"""Pages of a list: `page_size`, `page_token` and, where a list has it, `window`, the same way everywhere.
 
 A token is the id behind which to go on, under a checksum over it and the request's other arguments: one that was cut,
 changed or taken to another list is refused instead of answered with the wrong page.
@@ -8,9 +8,12 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from service.domain.errors import ArgumentError
+from service.domain.stretch import Stretch
+from service.rpc.arguments import optional_id
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1_000
@@ -35,11 +38,44 @@ async def page_of(
     return page, _token(key(page[-1]), request)
 
 
+async def stretch_of(
+    request: Any, fetch: Callable[[Stretch], Awaitable[Sequence[T]]], key: Callable[[T], str]
+) -> tuple[Sequence[T], str]:
+    """As `page_of`, of a list whose requests have a `window`; the token goes on in the direction of reading.
+
+    `fetch` reads a stretch in the order in which the stretch is read.
+    """
+    size = page_size(request.page_size)
+    stretch = _stretch(request, size + 1)
+    found = await fetch(stretch)
+    page = found[:size]
+    token = _token(key(page[-1]), request) if len(found) > size else ""
+    return (page if stretch.backward == request.window.descending else page[::-1]), token
+
+
+def refuse_window(request: Any, reason: str) -> None:
+    """Raise ArgumentError when there is a window."""
+    if request.HasField("window"):
+        raise ArgumentError(f"window cannot be combined with {reason}", field="window")
+
+
 def page_size(asked: int) -> int:
     """0 means 100; more than 1,000 is taken as 1,000."""
     if asked < 0:
         raise ArgumentError("page_size cannot be negative", field="page_size")
     return min(asked, MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
+
+
+def _stretch(request: Any, limit: int) -> Stretch:
+    """A page ahead of an id is read from that id backwards, against the order asked for."""
+    window = request.window
+    after, before = optional_id(window.after_id, "window"), optional_id(window.before_id, "window")
+    low, high = (before, after) if window.descending else (after, before)
+    stretch = Stretch(limit, low, backward=window.descending != bool(before))
+    if high:
+        stretch = replace(stretch, high=high)
+    place = _after(request)
+    return stretch.behind(place) if place else stretch
 
 
 def _after(request: Any) -> str:

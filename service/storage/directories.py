@@ -8,8 +8,9 @@ import msgspec
 
 from service.domain.caller import Caller
 from service.domain.directory import Directory, DirectorySummary
+from service.domain.stretch import Stretch
 from service.storage.database import Connection, Pool
-from service.storage.queries import load_queries
+from service.storage.queries import directed, load_queries
 from service.storage.rows import directory_from_row
 
 SQL = load_queries("directories")
@@ -45,16 +46,21 @@ async def with_counts(pool: Pool, directory_id: str) -> DirectorySummary | None:
     row = await pool.fetchrow(SQL["with_counts"], directory_id)
     if row is None:
         return None
-    return DirectorySummary(directory_from_row(row), row["seq"], row["users"], row["groups"])
+    counts = (row["users"], row["groups"], row["inactive"])
+    return DirectorySummary(directory_from_row(row), row["seq"], *counts)
 
 
-async def page(pool: Pool, caller: Caller, after: str, limit: int, organization_id: str) -> list[DirectorySummary]:
-    """At most `limit` behind the id within the caller's bounds; an empty organization is any."""
+async def page(
+    pool: Pool, caller: Caller, stretch: Stretch, organization_id: str, search: str | None
+) -> list[DirectorySummary]:
+    """Those of a stretch within the caller's bounds; an empty organization is any, `search` is folded."""
     bounds = list(caller.directory_ids) or None, list(caller.organization_ids) or None
+    arguments = (stretch.low, stretch.high, stretch.limit, *bounds, search)
     if organization_id:
-        rows = await pool.fetch(SQL["page_of_organization"], after, limit, *bounds, organization_id)
+        statement = directed(SQL["page_of_organization"], backward=stretch.backward)
+        rows = await pool.fetch(statement, *arguments, organization_id)
     else:
-        rows = await pool.fetch(SQL["page"], after, limit, *bounds)
+        rows = await pool.fetch(directed(SQL["page"], backward=stretch.backward), *arguments)
     return [DirectorySummary(directory_from_row(row), row["seq"]) for row in rows]
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from service.domain.caller import Caller
 from service.domain.change import GroupMember
 from service.domain.group import Group
+from service.domain.stretch import Stretch
 from service.domain.user import User
 from service.storage.database import Pool
-from service.storage.queries import load_queries
+from service.storage.queries import directed, load_queries
 from service.storage.rows import Row, group_from_row, group_member_from_row, user_from_row
 
 SQL = load_queries("lookups")
@@ -63,11 +64,11 @@ async def users_by_external_id(pool: Pool, key: str, directory_ids: Sequence[str
     return _users(await pool.fetch(SQL["users_by_external_id"], key, directory_ids, limit))
 
 
-async def user_page(pool: Pool, directory_id: str, active: bool | None, after: str, limit: int) -> list[User]:
-    """At most `limit` users behind the id; `active` None is any."""
-    if active is None:
-        return _users(await pool.fetch(SQL["user_page"], directory_id, after, limit))
-    return _users(await pool.fetch(SQL["user_page_by_state"], directory_id, after, limit, active))
+async def user_page(pool: Pool, directory_id: str, active: bool | None, stretch: Stretch) -> list[User]:
+    """Users of a stretch; `active` None is any."""
+    statement = directed(SQL["user_page" if active is None else "user_page_by_state"], backward=stretch.backward)
+    of_state = () if active is None else (active,)
+    return _users(await pool.fetch(statement, directory_id, stretch.low, stretch.high, stretch.limit, *of_state))
 
 
 async def group(pool: Pool, group_id: str, directory_id: str) -> Group | None:
@@ -79,9 +80,11 @@ async def group(pool: Pool, group_id: str, directory_id: str) -> Group | None:
     return None if row is None else group_from_row(row)
 
 
-async def group_page(pool: Pool, directory_id: str, after: str, limit: int) -> list[Group]:
-    """At most `limit` groups behind the id."""
-    return [group_from_row(row) for row in await pool.fetch(SQL["group_page"], directory_id, after, limit)]
+async def group_page(pool: Pool, directory_id: str, stretch: Stretch) -> list[Group]:
+    """Groups of a stretch."""
+    statement = directed(SQL["group_page"], backward=stretch.backward)
+    rows = await pool.fetch(statement, directory_id, stretch.low, stretch.high, stretch.limit)
+    return [group_from_row(row) for row in rows]
 
 
 async def place_of_group(pool: Pool, group_id: str) -> Place | None:
@@ -96,16 +99,29 @@ async def place_of_user(pool: Pool, user_id: str) -> Place | None:
     return None if row is None else Place(**row)
 
 
-async def member_page(pool: Pool, place: Place, group_id: str, after: str, limit: int) -> list[GroupMember]:
-    """At most `limit` members of the group behind the id."""
-    rows = await pool.fetch(SQL["member_page"], place.directory_id, group_id, after, limit, place.name)
+async def member_page(pool: Pool, place: Place, group_id: str, stretch: Stretch) -> list[GroupMember]:
+    """Members of the group, a stretch of their ids."""
+    statement = directed(SQL["member_page"], backward=stretch.backward)
+    ends = (stretch.low, stretch.high, stretch.limit)
+    rows = await pool.fetch(statement, place.directory_id, group_id, *ends, place.name)
     return [group_member_from_row(row) for row in rows]
 
 
-async def user_groups_page(pool: Pool, directory_id: str, user_id: str, after: str, limit: int) -> list[Group]:
-    """At most `limit` groups of the user behind the id."""
-    rows = await pool.fetch(SQL["user_groups_page"], directory_id, user_id, after, limit)
+async def user_groups_page(pool: Pool, directory_id: str, user_id: str, stretch: Stretch) -> list[Group]:
+    """Groups of the user, a stretch of their ids."""
+    statement = directed(SQL["user_groups_page"], backward=stretch.backward)
+    rows = await pool.fetch(statement, directory_id, user_id, stretch.low, stretch.high, stretch.limit)
     return [group_from_row(row) for row in rows]
+
+
+async def groups_of_users(
+    pool: Pool, user_ids: Sequence[str], caller: Caller, *, each: int, total: int
+) -> tuple[dict[str, list[str]], list[Group]]:
+    """Group ids by user, at most `each`, of users within the caller's bounds; and the groups, at most `total`."""
+    bounds = list(caller.directory_ids) or None, list(caller.organization_ids) or None
+    rows = await pool.fetch(SQL["groups_of_users"], user_ids, *bounds, each, total)
+    of_users = {row["id"]: list(row["group_ids"]) for row in rows if row["group_ids"] is not None}
+    return of_users, [group_from_row(row) for row in rows if row["group_ids"] is None]
 
 
 async def effective_member_page(pool: Pool, place: Place, group_id: str, after: str, limit: int) -> list[GroupMember]:

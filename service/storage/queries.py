@@ -11,3 +11,8 @@ def load_queries(table: str) -> dict[str, str]:
         name, _, body = block.partition("\n")
         found[name.strip()] = body.strip()
     return found
+
+
+def directed(statement: str, *, backward: bool) -> str:
+    """A statement that reads one column `ASC`, or the same from its end."""
+    return statement.replace(" ASC ", " DESC ") if backward else statement

@@ -14,26 +14,30 @@ SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.polic
 -- name: with_counts
 -- One directory with the number of its newest event and how many users and groups it has.
 SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at, h.seq,
-       (SELECT count(*) FROM directory_user u WHERE u.directory_id = d.id AND NOT u.hidden) AS users,
-       (SELECT count(*) FROM directory_group g WHERE g.directory_id = d.id) AS groups
+       u.users, u.inactive, (SELECT count(*) FROM directory_group g WHERE g.directory_id = d.id) AS groups
   FROM directory d JOIN head h ON h.directory_id = d.id
+ CROSS JOIN LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE NOT x.active) AS inactive
+                       FROM directory_user x WHERE x.directory_id = d.id AND NOT x.hidden) AS u
  WHERE d.id = $1 AND d.state <> 'deleted'
 
 -- name: page
--- Directories behind an id within the bounds ($3: directories, $4: organizations; NULL is no bound), oldest first.
+-- Directories between two ids within the bounds ($4: directories, $5: organizations; NULL is no bound) whose name holds a
+-- folded text (NULL: any), oldest first, or from the end (directed).
 SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at, h.seq
   FROM directory d JOIN head h ON h.directory_id = d.id
- WHERE d.id > $1 AND d.state <> 'deleted' AND ($3::text[] IS NULL OR d.id = ANY ($3))
-   AND ($4::text[] IS NULL OR d.organization_id = ANY ($4))
- ORDER BY d.id LIMIT $2
+ WHERE d.id > $1 AND d.id < $2 AND d.state <> 'deleted' AND ($4::text[] IS NULL OR d.id = ANY ($4))
+   AND ($5::text[] IS NULL OR d.organization_id = ANY ($5))
+   AND ($6::text IS NULL OR strpos(fold_v1(d.name) COLLATE "C", $6) > 0)
+ ORDER BY d.id ASC LIMIT $3
 
 -- name: page_of_organization
 -- As page, of one organization.
 SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at, h.seq
   FROM directory d JOIN head h ON h.directory_id = d.id
- WHERE d.organization_id = $5 AND d.id > $1 AND d.state <> 'deleted' AND ($3::text[] IS NULL OR d.id = ANY ($3))
-   AND ($4::text[] IS NULL OR d.organization_id = ANY ($4))
- ORDER BY d.id LIMIT $2
+ WHERE d.organization_id = $7 AND d.id > $1 AND d.id < $2 AND d.state <> 'deleted'
+   AND ($4::text[] IS NULL OR d.id = ANY ($4)) AND ($5::text[] IS NULL OR d.organization_id = ANY ($5))
+   AND ($6::text IS NULL OR strpos(fold_v1(d.name) COLLATE "C", $6) > 0)
+ ORDER BY d.id ASC LIMIT $3
 
 -- name: of_organizations
 -- Ids of the directories of these organizations.

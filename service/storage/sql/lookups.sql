@@ -57,14 +57,17 @@ SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.
  ORDER BY u.id LIMIT $2
 
 -- name: user_page
--- Users of a directory behind an id, in the order of arrival.
+-- Users of a directory between two ids, in the order of arrival, or from its end (directed).
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
-  FROM directory_user u WHERE u.directory_id = $1 AND u.id > $2 AND NOT u.hidden ORDER BY u.id LIMIT $3
+  FROM directory_user u WHERE u.directory_id = $1 AND u.id > $2 AND u.id < $3 AND NOT u.hidden
+ ORDER BY u.id ASC LIMIT $4
 
 -- name: user_page_by_state
 -- As user_page, only active or only inactive ones.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
-  FROM directory_user u WHERE u.directory_id = $1 AND u.id > $2 AND NOT u.hidden AND u.active = $4 ORDER BY u.id LIMIT $3
+  FROM directory_user u
+ WHERE u.directory_id = $1 AND u.id > $2 AND u.id < $3 AND NOT u.hidden AND u.active = $5
+ ORDER BY u.id ASC LIMIT $4
 
 -- name: group
 -- One group by id, wherever it is.
@@ -81,10 +84,10 @@ SELECT g.directory_id, g.organization_id, g.id, g.document::text AS document, g.
  WHERE g.directory_id = $1 AND g.id = $2
 
 -- name: group_page
--- Groups of a directory behind an id, in the order of arrival.
+-- Groups of a directory between two ids, in the order of arrival, or from its end (directed).
 SELECT g.directory_id, g.organization_id, g.id, g.document::text AS document, g.idp_id, g.version, g.created_at,
        g.updated_at
-  FROM directory_group g WHERE g.directory_id = $1 AND g.id > $2 ORDER BY g.id LIMIT $3
+  FROM directory_group g WHERE g.directory_id = $1 AND g.id > $2 AND g.id < $3 ORDER BY g.id ASC LIMIT $4
 
 -- name: place_of_group
 -- Where a group is and what it is called, without its document.
@@ -99,25 +102,45 @@ SELECT u.directory_id, u.organization_id, u.user_name AS name
  WHERE NOT u.hidden AND u.id = $1
 
 -- name: member_page
--- Members of a group behind an id, with their names. Each name is probed for (OFFSET 0): a plan for directories in general
--- would read all users of the one.
-SELECT m.group_id, $5::text AS group_name, m.member_id, m.member_type, m.created_at,
+-- Members of a group between two ids, with their names, or from the end (directed). Each name is probed for (OFFSET 0): a
+-- plan for directories in general would read all users of the one.
+SELECT m.group_id, $6::text AS group_name, m.member_id, m.member_type, m.created_at,
        coalesce(u.user_name, g.display_name) AS member_name
   FROM membership m
   LEFT JOIN LATERAL (SELECT x.user_name, x.hidden FROM directory_user x
                       WHERE x.directory_id = $1 AND x.id = m.member_id OFFSET 0) AS u ON true
   LEFT JOIN LATERAL (SELECT x.display_name FROM directory_group x
                       WHERE x.directory_id = $1 AND x.id = m.member_id OFFSET 0) AS g ON true
- WHERE m.directory_id = $1 AND m.group_id = $2 AND m.member_id > $3 AND u.hidden IS NOT TRUE
- ORDER BY m.member_id LIMIT $4
+ WHERE m.directory_id = $1 AND m.group_id = $2 AND m.member_id > $3 AND m.member_id < $4 AND u.hidden IS NOT TRUE
+ ORDER BY m.member_id ASC LIMIT $5
 
 -- name: user_groups_page
--- Groups that a user is a direct member of, behind an id.
+-- Groups that a user is a direct member of, between two ids, or from the end (directed).
 SELECT g.directory_id, g.organization_id, g.id, g.document::text AS document, g.idp_id, g.version, g.created_at,
        g.updated_at
   FROM membership m JOIN directory_group g ON g.directory_id = $1 AND g.id = m.group_id
- WHERE m.directory_id = $1 AND m.member_id = $2 AND m.group_id > $3
- ORDER BY m.group_id LIMIT $4
+ WHERE m.directory_id = $1 AND m.member_id = $2 AND m.group_id > $3 AND m.group_id < $4
+ ORDER BY m.group_id ASC LIMIT $5
+
+-- name: groups_of_users
+-- Direct groups of many users within the bounds ($2: directories, $3: organizations; NULL is no bound), at most $4 for each
+-- user: a row for each user with the ids, and a row for each of these groups, at most $5. In one statement, so that no
+-- group goes between the two.
+WITH places AS MATERIALIZED (
+  SELECT u.directory_id, u.id, ARRAY(SELECT m.group_id FROM membership m
+                                      WHERE m.directory_id = u.directory_id AND m.member_id = u.id
+                                      ORDER BY m.group_id LIMIT $4) AS group_ids
+    FROM directory_user u JOIN directory d ON d.id = u.directory_id AND d.state <> 'deleted'
+   WHERE NOT u.hidden AND u.id = ANY ($1::text[]) AND ($2::text[] IS NULL OR u.directory_id = ANY ($2))
+     AND ($3::text[] IS NULL OR u.organization_id = ANY ($3))
+)
+SELECT p.group_ids, NULL::text AS directory_id, NULL::text AS organization_id, p.id, NULL::text AS document,
+       NULL::text AS idp_id, NULL::bigint AS version, NULL::timestamptz AS created_at, NULL::timestamptz AS updated_at
+  FROM places p
+UNION ALL
+SELECT NULL, g.directory_id, g.organization_id, g.id, g.document::text, g.idp_id, g.version, g.created_at, g.updated_at
+  FROM (SELECT DISTINCT p.directory_id, i.id FROM places p, unnest(p.group_ids) AS i (id) LIMIT $5) AS k
+ CROSS JOIN LATERAL (SELECT x.* FROM directory_group x WHERE x.directory_id = k.directory_id AND x.id = k.id OFFSET 0) AS g
 
 -- name: effective_user_groups_page
 -- Groups that a user is a member of, directly or by way of other groups, behind an id. UNION takes each group once, which

@@ -6,8 +6,9 @@ import pytest
 
 from service.scim.filters import parse_filter
 from service.scim.schema import GROUP, USER, ResourceType
-from service.storage import lookups, resources, search
+from service.storage import directories, lookups, resources, search
 from service.storage.filters import FilterCompiler, is_selective
+from service.storage.queries import directed
 from service.storage.resource_columns import TABLES
 from service.storage.sql_text import Parameters
 from tests.support.stack import Stack
@@ -121,13 +122,17 @@ async def test_plans_for_directories_in_general_suit_large_ones(stack: Stack, di
         (search.SQL["members_of_groups"], 3),
         (resources.SQL["members"], 3),
         (resources.SQL["user_groups"], 2),
-        (lookups.SQL["member_page"], 5),
+        (lookups.SQL["member_page"], 6),
+        (directed(lookups.SQL["member_page"], backward=True), 6),
         (lookups.SQL["users_by_email"], 4),
-        (lookups.SQL["user_groups_page"], 4),
+        (lookups.SQL["user_groups_page"], 5),
+        (directed(lookups.SQL["user_groups_page"], backward=True), 5),
+        (lookups.SQL["groups_of_users"], 5),
         (lookups.SQL["effective_user_groups_page"], 4),
         (lookups.SQL["effective_member_page"], 5),
         (resources.SQL["indirect_groups"], 3),
-        (lookups.SQL["user_page"], 3),
+        (lookups.SQL["user_page"], 4),
+        (directed(lookups.SQL["user_page"], backward=True), 4),
         (lookups.SQL["users"], 3),
     ):
         found = await general_plan(stack, statement, arguments)
@@ -169,13 +174,38 @@ async def test_lookups_are_probes(stack: Stack, directory: Any) -> None:
         ("users_by_email", ("u7@x.org", None, None, 100)),
         ("users_by_user_key", ("u7", [directory.id], 100)),
         ("users_by_external_id", ("x7", [directory.id], 100)),
-        ("user_page", (directory.id, "directory_user_7", 100)),
         ("group", ("directory_group_7",)),
-        ("member_page", (directory.id, "directory_group_7", "", 100, "name")),
-        ("user_groups_page", (directory.id, "directory_user_7", "", 100)),
+        ("groups_of_users", (["directory_user_7", "directory_user_8"], None, None, 100, 100)),
         ("place_of_user", ("directory_user_7",)),
         ("place_of_group", ("directory_group_7",)),
     ):
         found = await plan(stack, sql[name], *arguments)
         for table in ("directory_user", "directory_group", "membership"):
             assert f"Seq Scan on {table}" not in found, name
+
+
+@pytest.mark.parametrize("backward", [False, True])
+async def test_pages_are_ranges_of_an_index_in_either_direction(stack: Stack, directory: Any, backward: bool) -> None:
+    await stack.pool.execute(
+        "INSERT INTO directory (id, organization_id, name, provider, state, scim_key, created_at, updated_at)"
+        " SELECT 'directory_' || i, $1, 'd', 'okta', 'linked', i::text, now(), now() FROM generate_series(1, $2) AS i",
+        directory.organization_id,
+        ROWS,
+    )
+    await stack.pool.execute("INSERT INTO head SELECT d.id, 0 FROM directory d ON CONFLICT DO NOTHING")
+    await stack.pool.execute("ANALYZE directory, head")
+    sql, ends = lookups.SQL, ("", "directory_z", 100)
+    step = "Scan Backward using" if backward else "Scan using"
+    for statement, arguments in (
+        (sql["user_page"], (directory.id, *ends)),
+        (sql["user_page_by_state"], (directory.id, *ends, True)),
+        (sql["group_page"], (directory.id, *ends)),
+        (sql["member_page"], (directory.id, "directory_group_7", *ends, "name")),
+        (sql["user_groups_page"], (directory.id, "directory_user_7", *ends)),
+        (directories.SQL["page"], (*ends, None, None, None)),
+        (directories.SQL["page_of_organization"], (*ends, None, None, None, directory.organization_id)),
+    ):
+        found = await plan(stack, directed(statement, backward=backward), *arguments)
+        assert step in found, found
+        assert "Sort" not in found, found
+        assert "Seq Scan" not in found, found
