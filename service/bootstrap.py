@@ -38,7 +38,6 @@ from service.rpc.events import EventHandlers, EventWire
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.local import LocalChannel
 from service.rpc.memberships import MembershipHandlers
-from service.rpc.portal import PortalHandlers
 from service.rpc.search import SearchHandlers
 from service.rpc.server import GrpcServer
 from service.rpc.versions import spoken
@@ -149,7 +148,7 @@ class _Parts:
         bulk = BulkHandlers(Bulk(one), scope)
         search = SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock))
         admin = AdminHandlers(organizations, self.directories, tokens, keys, self.diagnostics)
-        handlers = (lookups, MembershipHandlers(reads), EventHandlers(self.feed), admin, PortalHandlers(self.portal_links))
+        handlers = (lookups, MembershipHandlers(reads), EventHandlers(self.feed), admin)
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
         return [*written, *(method for handler in handlers for method in handler.methods())]
 
