@@ -91,6 +91,18 @@ class FailedPrecondition(DirectorySyncError):
     """The state of the resource forbids the call, for example a directory that is disabled."""
 
 
+class SubscriptionHeld(FailedPrecondition):
+    """Another reader holds the subscription; `metadata["consumer"]` names it."""
+
+
+class LeaseLost(DirectorySyncError):
+    """Another reader took the subscription over, or it was reset or deleted; what is not acknowledged is its now."""
+
+
+class IdempotencyKeyReused(InvalidArgument):
+    """The idempotency key was used for another request."""
+
+
 class LimitExceeded(DirectorySyncError):
     """A ceiling was reached; `metadata["limit"]` names it."""
 
@@ -127,6 +139,9 @@ _BY_REASON: dict[str, type[DirectorySyncError]] = {
     "LIMIT_EXCEEDED": LimitExceeded,
     "OVERLOADED": Overloaded,
     "CONSUMER_TOO_SLOW": ConsumerTooSlow,
+    "SUBSCRIPTION_HELD": SubscriptionHeld,
+    "LEASE_LOST": LeaseLost,
+    "IDEMPOTENCY_KEY_REUSED": IdempotencyKeyReused,
 }
 
 _BY_CODE: dict[grpc.StatusCode, type[DirectorySyncError]] = {

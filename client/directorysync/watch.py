@@ -3,15 +3,18 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
+from inspect import isawaitable
+from typing import Literal, Self
 
 import grpc
 from google.protobuf import duration_pb2
 
 from directorysync import errors
+from directorysync.cursors import CursorStore
 from directorysync.v1 import directory_sync_pb2 as sync_pb2
 from directorysync.v1 import directory_sync_pb2_grpc, events_pb2
 
@@ -21,6 +24,8 @@ FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
 LONGEST_ASKED_DELAY = 30.0
 FAULTS_TOLERATED = 5
+
+LOST = (errors.CursorExpired, errors.CursorDiverged)
 
 _TRANSIENT_CODES = {
     grpc.StatusCode.UNAVAILABLE,
@@ -38,11 +43,21 @@ _DOUBTFUL_CODES = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 class EventBatch:
     """Events in order, all of whole commands. Store `cursor` together with what the events did, and start there next
     time. `events` is empty when there is only a newer cursor to tell.
+
+    A batch with `snapshot` is a part of one consistent state instead. `reset` marks its first part, also when a
+    snapshot that was cut begins anew: forget the parts that came before. With `snapshot.complete` the state is whole
+    and takes the place of what the reader had; until then `cursor` is empty.
     """
 
     events: tuple[events_pb2.Event, ...]
     cursor: str
     caught_up: bool
+    snapshot: sync_pb2.SnapshotPart | None = None
+    reset: bool = False
+
+
+OnExpired = Literal["raise", "snapshot"]
+Handler = Callable[[EventBatch], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,8 @@ class WatchSettings:
     bookmark_interval: float = 15.0
     give_up_after: float | None = None
     metadata: Sequence[tuple[str, str]] = ()
+    on_expired: OnExpired = "raise"
+    snapshot: sync_pb2.WatchStart.Snapshot | None = None
 
     @property
     def longest_silence(self) -> float:
@@ -68,7 +85,7 @@ class _Silence(Exception):
 
 
 class Watch:
-    """One logical stream over as many calls as it takes."""
+    """One logical stream over as many calls as it takes: an async iterator of batches, or `run` with a handler."""
 
     def __init__(
         self,
@@ -80,7 +97,49 @@ class Watch:
         self._settings = settings
         self._start = start
         self._cursor: str | None = None
-        self._retry = _Retry(settings.give_up_after)
+        self._retry = Backoff(settings.give_up_after)
+        self._iterator: AsyncGenerator[EventBatch] | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> EventBatch:
+        if self._iterator is None:
+            self._iterator = self.batches()
+        return await anext(self._iterator)
+
+    async def aclose(self) -> None:
+        """Ends the stream. A watch that is dropped ends by itself, but later."""
+        if self._iterator is not None:
+            await self._iterator.aclose()
+            self._iterator = None
+
+    async def run(self, handler: Handler, cursors: CursorStore | None = None, *, retry: bool = False) -> None:
+        """Hands each batch to `handler`, then saves its cursor. Begins behind the cursor in `cursors`, or where the
+        watch begins. Runs until it is cancelled or fails.
+
+        An error of the handler ends it, with the cursor still ahead of the batch that was not handled: the next `run`,
+        of this program or the next one, is given that batch again. With `retry` the handler is tried again instead,
+        after growing pauses of at most 5 s.
+        """
+        saved = None if cursors is None else await cursors.load()
+        if saved is not None:
+            self._start, self._cursor = sync_pb2.WatchStart(cursor=saved), None
+        handled = self._cursor
+        try:
+            async with aclosing(self.batches()) as batches:
+                async for batch in batches:
+                    if batch.snapshot is not None:
+                        handled = None
+                    elif not batch.events:
+                        handled = batch.cursor
+                    await _handle(handler, batch, retry=retry)
+                    handled = batch.cursor or None
+                    if cursors is not None and handled is not None and handled != saved:
+                        await cursors.save(handled)
+                        saved = handled
+        finally:
+            self._cursor = handled
 
     async def batches(self) -> AsyncGenerator[EventBatch]:
         """Never ends by itself. Raises the typed error once resuming cannot help."""
@@ -94,15 +153,30 @@ class Watch:
                 reason = errors.from_rpc_error(error)
             except _Silence as error:
                 reason = error
-            await self._retry.pause(reason)
+            await self._retry.pause(None if self._renewed(reason) else reason)
+
+    def _renewed(self, reason: Exception | None) -> bool:
+        """Whether the events behind the cursor are gone, and a snapshot takes their place."""
+        if self._settings.on_expired != "snapshot" or not isinstance(reason, LOST):
+            return False
+        _log.warning("events are gone (%s), starting anew with a snapshot", reason)
+        self._cursor = None
+        self._start = sync_pb2.WatchStart(snapshot=self._settings.snapshot or sync_pb2.WatchStart.Snapshot())
+        return True
 
     async def _one_call(self) -> AsyncGenerator[EventBatch]:
         call = self._stub.WatchEvents(self._request(), metadata=self._settings.metadata)
         messages = aiter(call)
         parts: list[events_pb2.Event] = []
+        whole = False
         try:
             while (message := await self._next(messages)) is not None:
                 self._retry.connected(progress=not message.started)
+                if message.HasField("snapshot"):
+                    self._cursor = message.cursor if message.snapshot.complete else None
+                    yield EventBatch((), self._cursor or "", message.caught_up, message.snapshot, reset=not whole)
+                    whole = True
+                    continue
                 parts.extend(message.events)
                 if message.continues:
                     continue
@@ -141,8 +215,32 @@ async def _end(call: object, messages: object) -> None:
         await messages.aclose()
 
 
-class _Retry:
-    """When to try again: full jitter between 0 and a ceiling that doubles from 0.1 s to 5 s."""
+async def _handle(handler: Handler, batch: EventBatch, *, retry: bool) -> None:
+    """Once, or until it passes. What was wrong is named without the data that it was about."""
+    failures = 0
+    while True:
+        try:
+            result = handler(batch)
+            if isawaitable(result):
+                await result
+        except Exception as error:
+            if not retry:
+                raise
+            delay = jittered(failures)
+            failures += 1
+            _log.warning("the handler failed (%s), again in %.2f s", type(error).__name__, delay)
+            await asyncio.sleep(delay)
+        else:
+            return
+
+
+def jittered(failures: int) -> float:
+    """Full jitter: between 0 and a ceiling that doubles from 0.1 s to 5 s."""
+    return random.uniform(0, min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures, 16)))  # noqa: S311
+
+
+class Backoff:
+    """When a stream is tried again, and when it is given up."""
 
     def __init__(self, give_up_after: float | None) -> None:
         self._give_up_after = give_up_after
@@ -160,7 +258,7 @@ class _Retry:
         """Waits, or raises `reason` when another try cannot help."""
         if isinstance(reason, errors.DirectorySyncError):
             self._judge(reason)
-        delay = random.uniform(0, min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._failures, 16)))  # noqa: S311
+        delay = jittered(self._failures)
         if isinstance(reason, errors.DirectorySyncError) and reason.retry_after:
             delay += min(reason.retry_after, LONGEST_ASKED_DELAY)
         self._failures += 1

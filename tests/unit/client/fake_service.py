@@ -60,6 +60,8 @@ class FakeDirectorySync(sync_grpc.DirectorySyncServicer):
         self.credentials: list[str | None] = []
         self.unary: Callable[[], End | None] = lambda: None
         self.unary_calls = 0
+        self.answers: dict[str, list[object]] = {}
+        self.asked: list[object] = []
 
     async def WatchEvents(self, request, context):  # noqa: N802
         self.watched.append(request)
@@ -79,6 +81,11 @@ class FakeDirectorySync(sync_grpc.DirectorySyncServicer):
             await context.abort_with_status(end.details())
         return sync_pb2.GetServerInfoResponse(version="fake")
 
+    def _answer(self, method: str, request: object) -> object:
+        """The next of the answers laid out for a method."""
+        self.asked.append(request)
+        return self.answers[method].pop(0)
+
     @property
     def starts(self) -> list[str]:
         """Where each call began: the name of its position, or the cursor."""
@@ -88,6 +95,18 @@ class FakeDirectorySync(sync_grpc.DirectorySyncServicer):
         ]
 
 
+def _scripted(method: str) -> Callable[..., object]:
+    async def answer(self: FakeDirectorySync, request: object, context: object) -> object:
+        return self._answer(method, request)
+
+    return answer
+
+
+for _name in (
+    "GetUser", "GetGroup", "GetDirectory", "BatchGetUsers", "LookupUsers", "BatchListUserGroups", "ListDirectories",
+    "ListUsers", "ListGroups", "ListGroupMembers", "ListUserGroups", "ListMemberships", "ListEvents",
+):  # fmt: skip
+    setattr(FakeDirectorySync, _name, _scripted(_name))
 FakeDirectorySync.__abstractmethods__ = frozenset()
 
 
@@ -110,6 +129,11 @@ def event(number: int) -> events_pb2.Event:
 
 def started(cursor: str, *, caught_up: bool = False) -> Message:
     return Message(cursor=cursor, started=True, caught_up=caught_up)
+
+
+def part(cursor: str = "", *, complete: bool = False, begins: bool = False, **entities: object) -> Message:
+    """A part of a snapshot."""
+    return Message(cursor=cursor, started=begins, snapshot=sync_pb2.SnapshotPart(complete=complete, **entities))
 
 
 def batch(cursor: str, *numbers: int, continues: bool = False, caught_up: bool = False) -> Message:
