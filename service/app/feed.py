@@ -1,12 +1,14 @@
 """The feed of one process: who reads what, from the one tail (DESIGN section 6)."""
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from service.app.clock import Clock
+from service.app.snapshot import Snapshots, StateWire
 from service.app.tail import Tail
 from service.app.tail_batches import Batch, Entry
 from service.app.tail_channel import Channel, ChannelKey
@@ -14,8 +16,8 @@ from service.app.tail_pages import Pages
 from service.app.tail_reader import Reader, replaced
 from service.app.tail_ring import Ring
 from service.app.tail_scope import EventFilter, Scope, resolve_scope
-from service.app.tail_start import Edge, Place, Start, expired_behind, locate
-from service.app.tail_stream import Marks, Signs, Stream
+from service.app.tail_start import Content, Edge, Place, Start, expired_behind, locate
+from service.app.tail_stream import Guard, Marks, Signs, Stream
 from service.domain.caller import Caller
 from service.domain.cursor import directory_cursor, feed_cursor
 from service.domain.errors import CursorExpiredError, LimitExceededError
@@ -29,7 +31,7 @@ _PAGE_AIM_BYTES = 2 * 1024 * 1024
 _PAGE_RUNS = 20
 
 
-class Wire(Protocol):
+class Wire(StateWire, Protocol):
     """How events are put into messages; the only thing here that depends on the contract."""
 
     def frame(self, payload: bytes) -> bytes:
@@ -37,6 +39,9 @@ class Wire(Protocol):
 
     def message(self, body: bytes, cursor: str, *, caught_up: bool, started: bool, continues: bool) -> bytes:
         """A message of a watch from frames and what goes with them."""
+
+    def part(self, body: bytes, cursor: str, *, started: bool, complete: bool) -> bytes:
+        """A message of a watch with a part of a snapshot from its frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Feed:
         self._still_valid = still_valid
         self._ring = Ring(ring_events, ring_bytes)
         self._pages = Pages(pool, wire.frame)
+        self._snapshots = Snapshots(database_url, pool, clock, wire)
         self._tail = Tail(
             database_url, self._ring, telemetry, frame=wire.frame, deliver=self._deliver, reset=self._restart
         )
@@ -99,6 +105,11 @@ class Feed:
         """There may be events up to `position`. From the loop's own thread only."""
         self._tail.hint(position)
 
+    @property
+    def draining(self) -> bool:
+        """Whether streams are being ended."""
+        return self._signs.draining
+
     def drain(self) -> None:
         """End every stream behind its last whole command with DrainingError, also those that begin later."""
         self._signs.draining = True
@@ -113,25 +124,47 @@ class Feed:
     ) -> AsyncGenerator[bytes]:
         """Messages without end. `limit` in events a message, `interval` between bookmarks in seconds."""
         scope = await resolve_scope(self._pool, caller, wanted)
-        at = await locate(self._pool, scope, start)
+        guard = Guard(self._signs, partial(self._still_valid, caller))
+        if isinstance(start, Content):
+            taken: list[Place] = []
+            async with aclosing(self._snapshots.read(scope, start, interval, taken)) as bodies:
+                started = True
+                async for body in bodies:
+                    await guard.check()
+                    yield self._wire.part(body, "", started=started, complete=False)
+                    started = False
+            at = taken[0]
+        else:
+            at = await locate(self._pool, scope, start)
         channel = self._join(ChannelKey(scope, limit, at.by_number))
         reader = Reader(self._tail, self._ring, self._pages, channel, at)
-        stream = Stream(
-            reader,
-            channel,
-            self._signs,
-            seal=partial(self._seal, scope, at),
-            interval=interval,
-            still_valid=partial(self._still_valid, caller),
-        )
+        stream = Stream(reader, channel, guard, seal=partial(self._seal, scope, at), interval=interval)
         try:
             if at.epoch != self._tail.epoch:
                 raise replaced()
-            yield stream.first(caught_up=at.place >= at.newest)
+            if isinstance(start, Content):
+                yield self._wire.part(b"", self._token(scope, at, at.place), started=False, complete=True)
+            else:
+                yield stream.first(caught_up=at.place >= at.newest)
             while True:
                 yield await stream.next()
         except CursorExpiredError:
             raise await expired_behind(self._pool, scope.directory_id if at.by_number else None) from None
+        finally:
+            stream.close()
+            self._leave(channel)
+
+    @contextmanager
+    def follow(self, caller: Caller, scope: Scope, at: Place, *, limit: int, interval: float) -> Iterator[Stream]:
+        """The steps of a stream, for those who make their own messages of them."""
+        channel = self._join(ChannelKey(scope, limit, at.by_number))
+        reader = Reader(self._tail, self._ring, self._pages, channel, at)
+        guard = Guard(self._signs, partial(self._still_valid, caller))
+        stream = Stream(reader, channel, guard, seal=partial(self._seal, scope, at), interval=interval)
+        try:
+            if at.epoch != self._tail.epoch:
+                raise replaced()
+            yield stream
         finally:
             stream.close()
             self._leave(channel)

@@ -28,8 +28,18 @@ class Edge(Enum):
     NOW = "now"
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a snapshot is to hold besides the directories."""
+
+    groups: bool = True
+    users: bool = True
+    memberships: bool = True
+
+
 # An end of what is kept, a cursor's token, or a time.
-Start = Edge | str | datetime
+Point = Edge | str | datetime
+Start = Point | Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class Place:
     day: date | None = None
 
 
-async def locate(pool: Pool, scope: Scope, start: Start) -> Place:
+async def locate(pool: Pool, scope: Scope, start: Point) -> Place:
     """Raises CursorInvalidError, CursorExpiredError or CursorDivergedError for a start that cannot be."""
     cursor = decode(start) if isinstance(start, str) else None
     if cursor is not None:
@@ -102,7 +112,7 @@ async def _at_time(pool: Pool, state: State, time: datetime) -> Place:
     return Place(state.epoch, position, by_number=False, newest=max(position, state.newest))
 
 
-async def _in_directory(pool: Pool, state: State, directory_id: str, start: Start, cursor: Cursor | None) -> Place:
+async def _in_directory(pool: Pool, state: State, directory_id: str, start: Point, cursor: Cursor | None) -> Place:
     after = cursor.seq if isinstance(cursor, DirectoryCursor) else 0
     bounds = await table.directory_bounds(pool, directory_id, after)
     if bounds is None:

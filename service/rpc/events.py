@@ -7,12 +7,14 @@ from directorysync.v1 import directory_sync_pb2 as pb
 from directorysync.v1 import events_pb2
 from service.app.feed import Feed
 from service.app.tail_scope import EventFilter
-from service.app.tail_start import Edge, Start
+from service.app.tail_start import Content, Edge, Start
 from service.domain.caller import Scope
 from service.domain.errors import ArgumentError
 from service.rpc.arguments import moment
 from service.rpc.edge import Call, Method
+from service.rpc.framing import delimited
 from service.rpc.paging import page_size
+from service.rpc.snapshot import StateFrames
 
 _DEFAULT_BATCH = 100
 _MAX_BATCH = 1000
@@ -23,18 +25,12 @@ _MAX_CURSOR = 1024
 
 # Tags of WatchEventsResponse: field number and wire type.
 _EVENTS, _CURSOR, _CAUGHT_UP, _STARTED, _CONTINUES = b"\x0a", b"\x12", b"\x18\x01", b"\x20\x01", b"\x28\x01"
+_SNAPSHOT = b"\x32"
+# Of SnapshotPart.
+_COMPLETE = b"\x28\x01"
 
 
-def _varint(value: int) -> bytes:
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
-
-
-class EventWire:
+class EventWire(StateFrames):
     """Messages by concatenation: stored events go out as they are, and are never parsed on the way.
 
     WatchEventsResponse and ListEventsResponse both have `repeated Event events = 1`.
@@ -42,12 +38,11 @@ class EventWire:
 
     def frame(self, payload: bytes) -> bytes:
         """An element of `events`."""
-        return _EVENTS + _varint(len(payload)) + payload
+        return delimited(_EVENTS, payload)
 
     def message(self, body: bytes, cursor: str, *, caught_up: bool, started: bool, continues: bool) -> bytes:
         """A WatchEventsResponse."""
-        token = cursor.encode()
-        tail = _CURSOR + _varint(len(token)) + token
+        tail = delimited(_CURSOR, cursor.encode())
         if caught_up:
             tail += _CAUGHT_UP
         if started:
@@ -55,6 +50,13 @@ class EventWire:
         if continues:
             tail += _CONTINUES
         return body + tail
+
+    def part(self, body: bytes, cursor: str, *, started: bool, complete: bool) -> bytes:
+        """A WatchEventsResponse with a part of a snapshot."""
+        message = delimited(_SNAPSHOT, body + _COMPLETE if complete else body)
+        if cursor:
+            message += delimited(_CURSOR, cursor.encode())
+        return message + _STARTED if started else message
 
 
 class EventHandlers:
@@ -109,6 +111,9 @@ def _start(start: pb.WatchStart) -> Start:
         return Edge.BEGINNING
     if position == "cursor":
         return _cursor(start.cursor)
+    if position == "snapshot":
+        asked = start.snapshot
+        return Content(not asked.without_groups, not asked.without_users, not asked.without_memberships)
     time = moment(start, "time")
     return Edge.NOW if time is None else time
 

@@ -195,6 +195,7 @@ class Process:
         cursor: str | None = None,
         beginning: bool = False,
         time: datetime | None = None,
+        snapshot: bool | pb.WatchStart.Snapshot = False,
         interval: float = 15,
         batch: int = 0,
         **filters: Any,
@@ -209,6 +210,8 @@ class Process:
             start.beginning.SetInParent()
         elif time is not None:
             start.time.FromDatetime(time)
+        elif snapshot:
+            start.snapshot.CopyFrom(pb.WatchStart.Snapshot() if snapshot is True else snapshot)
         request = pb.WatchEventsRequest(filter=events_pb2.EventFilter(**filters), start=start, max_batch_size=batch)
         request.bookmark_interval.FromNanoseconds(int(interval * 1e9))
         return (stub or self.stub).WatchEvents(request, metadata=(("authorization", f"Bearer {caller}"),))
@@ -236,6 +239,9 @@ class _Partial:
 
     def unary_stream(self, path: str, *args: Any, **more: Any) -> Any:
         return self._channel.unary_stream(path, *args, **more)
+
+    def stream_stream(self, *_: Any, **__: Any) -> None:
+        return None
 
 
 async def follow(call: Any, seen: Seen, until: int) -> None:

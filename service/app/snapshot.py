@@ -1,0 +1,187 @@
+"""Snapshots: one consistent state in parts, and the place from which the events after it follow."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any, Protocol
+
+from service.app.clock import Clock
+from service.app.tail_scope import Scope
+from service.app.tail_start import Content, Place
+from service.domain.directory import DirectorySummary
+from service.domain.errors import OverloadedError, StorageUnavailableError
+from service.domain.group import Group
+from service.domain.user import User
+from service.storage import snapshot as table
+from service.storage.database import Pool
+from service.storage.rows import Row
+from service.storage.snapshot import Bounds, Key, Moment, Page
+
+# Each holds a connection and a transaction.
+_AT_ONCE = 2
+_WAITING = 100
+_PATIENCE_SECONDS = 20.0
+# Transactions hold back vacuum for as long as they last.
+_CEILING_SECONDS = 600.0
+_DIRECTORIES = 500
+_ROWS = 500
+_MEMBERSHIPS = 2000
+_PART_BYTES = 1024 * 1024
+# What is encoded before others get their turn.
+_ENCODED_AT_ONCE = 100
+
+# Ids of directories and a key -> a page behind it.
+Read = Callable[[Moment, Sequence[str], Key], Awaitable[Page[Any]]]
+Encode = Callable[[Any], list[bytes]]
+
+
+class StateWire(Protocol):
+    """How a state is put into messages. Each method gives one frame, ready to send, for each thing."""
+
+    def directories(self, values: Sequence[DirectorySummary]) -> list[bytes]:
+        """Of directories."""
+
+    def groups(self, values: Sequence[Group]) -> list[bytes]:
+        """Of groups."""
+
+    def users(self, values: Sequence[User]) -> list[bytes]:
+        """Of users."""
+
+    def memberships(self, rows: Sequence[Row]) -> list[bytes]:
+        """Of rows of storage.snapshot.memberships."""
+
+
+class Snapshots:
+    """Those of one process, a few at a time: others wait up to `patience` seconds. None takes longer than `ceiling`."""
+
+    def __init__(
+        self,
+        database_url: str,
+        pool: Pool,
+        clock: Clock,
+        wire: StateWire,
+        *,
+        at_once: int = _AT_ONCE,
+        patience: float = _PATIENCE_SECONDS,
+        ceiling: float = _CEILING_SECONDS,
+    ) -> None:
+        self._database_url = database_url
+        self._pool = pool
+        self._clock = clock
+        self._wire = wire
+        self._free = asyncio.Semaphore(at_once)
+        self._waiting = 0
+        self._patience = patience
+        self._ceiling = ceiling
+
+    async def read(self, scope: Scope, content: Content, interval: float, taken: list[Place]) -> AsyncGenerator[bytes]:
+        """Bodies of messages, the first one at once; empty ones, `interval` seconds apart, while it waits for its turn.
+
+        At the end `taken` holds the place from which the events follow.
+        """
+        yield b""
+        waited = 0.0
+        while not await self._turn(min(interval, self._patience - waited)):
+            waited += interval
+            if waited >= self._patience:
+                raise OverloadedError("too many snapshots are being read; try again")
+            yield b""
+        try:
+            async with aclosing(self._state(scope, content, taken)) as bodies:
+                async for body in bodies:
+                    yield body
+        finally:
+            self._free.release()
+
+    async def _turn(self, seconds: float) -> bool:
+        if self._waiting >= _WAITING:
+            raise OverloadedError("too many snapshots are being read; try again")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(seconds):
+                await self._free.acquire()
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting -= 1
+        return True
+
+    async def _state(self, scope: Scope, content: Content, taken: list[Place]) -> AsyncGenerator[bytes]:
+        give_up = self._clock.monotonic() + self._ceiling
+        today = self._clock.now().date()
+        async with table.moment(self._database_url, self._pool, scope.directory_id) as at:
+            async for frames in _frames(at, _bounds(scope), content, self._wire):
+                for body in _bodies(frames):
+                    yield body
+                if self._clock.monotonic() > give_up:
+                    detail = f"the snapshot took longer than {self._ceiling:g} s; start again, with a narrower filter"
+                    raise StorageUnavailableError(detail)
+            by_number = scope.directory_id is not None
+            taken.append(Place(at.epoch, at.place, by_number=by_number, newest=at.place, day=today))
+
+
+async def _frames(at: Moment, bounds: Bounds, content: Content, wire: StateWire) -> AsyncGenerator[list[bytes]]:
+    """Everything in the moment, page by page."""
+    after = ""
+    while found := await table.directories(at, bounds, after, _DIRECTORIES):
+        yield wire.directories(found)
+        after = found[-1].directory.id
+    kinds: tuple[tuple[bool, Read, Encode], ...] = (
+        (content.groups, _groups, wire.groups),
+        (content.users, _users, wire.users),
+        (content.memberships, _memberships, wire.memberships),
+    )
+    for wanted, read, encode in kinds:
+        if wanted:
+            async with aclosing(_pages(at, bounds, read, encode)) as pages:
+                async for frames in pages:
+                    yield frames
+
+
+async def _pages(at: Moment, bounds: Bounds, read: Read, encode: Encode) -> AsyncGenerator[list[bytes]]:
+    """All of one kind, of some directories at a time."""
+    behind = ""
+    while ids := await table.directory_ids(at, bounds, behind, _DIRECTORIES):
+        behind, more = ids[-1], True
+        last: Key = ()
+        while more:
+            page = await read(at, ids, last)
+            frames: list[bytes] = []
+            for start in range(0, len(page.items), _ENCODED_AT_ONCE):
+                frames += encode(page.items[start : start + _ENCODED_AT_ONCE])
+                await asyncio.sleep(0)
+            yield frames
+            last, more = page.last, page.more
+            if more:
+                ids = ids[ids.index(last[0]) :]
+
+
+async def _groups(at: Moment, ids: Sequence[str], after: Key) -> Page[Group]:
+    return await table.groups(at, ids, after, _ROWS, _PART_BYTES)
+
+
+async def _users(at: Moment, ids: Sequence[str], after: Key) -> Page[User]:
+    return await table.users(at, ids, after, _ROWS, _PART_BYTES)
+
+
+async def _memberships(at: Moment, ids: Sequence[str], after: Key) -> Page[Row]:
+    return await table.memberships(at, ids, after, _MEMBERSHIPS)
+
+
+def _bodies(frames: Sequence[bytes]) -> Iterator[bytes]:
+    """Bodies of messages: as many frames as fit."""
+    chosen: list[bytes] = []
+    size = 0
+    for frame in frames:
+        if chosen and size + len(frame) > _PART_BYTES:
+            yield b"".join(chosen)
+            chosen, size = [], 0
+        chosen.append(frame)
+        size += len(frame)
+    if chosen:
+        yield b"".join(chosen)
+
+
+def _bounds(scope: Scope) -> Bounds:
+    wanted = scope.wanted()
+    return Bounds(wanted.directory_ids, wanted.organization_ids)

@@ -1,0 +1,141 @@
+"""One consistent state: a transaction over one snapshot, and pages of what is in it."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import asyncpg
+
+from service.domain.directory import DirectorySummary
+from service.domain.errors import StorageUnavailableError
+from service.domain.group import Group
+from service.domain.user import User
+from service.storage.database import Connection, Pool, connect
+from service.storage.queries import load_queries
+from service.storage.rows import Row, directory_from_row, group_from_row, user_from_row
+
+SQL = load_queries("snapshot")
+
+# A reader may let this long pass between two pages. Sessions that are left open hold back vacuum.
+_IDLE = "60s"
+_INTERRUPTED = (
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.OperatorInterventionError,
+)
+
+T = TypeVar("T")
+# Directory and id of a user or group, or directory, group and member; empty: the beginning.
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Directories and organizations; None is no bound."""
+
+    directory_ids: Sequence[str] | None
+    organization_ids: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A transaction over one snapshot. Everything up to `place` is in it and nothing behind: a number of the directory
+    that it was opened for, else a position in the feed.
+    """
+
+    connection: Connection
+    epoch: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Things in order; `more`: there may be others behind `last`."""
+
+    items: list[T]
+    more: bool
+    last: Key
+
+
+@contextlib.asynccontextmanager
+async def moment(database_url: str, pool: Pool, directory_id: str | None) -> AsyncIterator[Moment]:
+    """The state as it is now, held on a connection of its own; `directory_id` when only one directory matters."""
+    connection = await connect(database_url, idle_in_transaction_session_timeout=_IDLE)
+    try:
+        await connection.transaction(isolation="repeatable_read", readonly=True).start()
+        position = None if directory_id is not None else await _adopt(connection, pool)
+        found = await connection.fetchrow(SQL["moment"], directory_id)
+        if found is None or not found["here"]:
+            raise _replaced()
+        place: int | None = found["seq"] if position is None else position
+        if place is None:
+            raise StorageUnavailableError("the directory has no log; try again")
+        yield Moment(connection, found["epoch"], place)
+    except _INTERRUPTED:
+        raise StorageUnavailableError("the snapshot was cut; start again") from None
+    finally:
+        # It only read.
+        connection.terminate()
+
+
+async def _adopt(connection: Connection, pool: Pool) -> int:
+    """Give the transaction a snapshot of which everything has a position, and the newest of these positions.
+
+    No position alone divides what a snapshot holds from what comes later: commits get theirs a little afterwards. So
+    they get them here, in the very snapshot that is then read. Sequencers wait for these few statements, no writer.
+    """
+    async with pool.acquire() as other, other.transaction(isolation="repeatable_read"):
+        await other.execute(SQL["hold_sequencers"])
+        row = await other.fetchrow(SQL["place_all"])
+        if row is None or row["position"] is None:
+            raise _replaced()
+        # Not a statement that takes parameters; the name is PostgreSQL's own: hexadecimal digits and hyphens.
+        await connection.execute(f"SET TRANSACTION SNAPSHOT '{row['snapshot']}'")
+        position: int = row["position"]
+    return position
+
+
+def _replaced() -> StorageUnavailableError:
+    return StorageUnavailableError("the database was replaced; try again")
+
+
+async def directories(at: Moment, bounds: Bounds, after: str, limit: int) -> list[DirectorySummary]:
+    """At most `limit` directories behind an id."""
+    rows = await at.connection.fetch(SQL["directories"], after, limit, bounds.directory_ids, bounds.organization_ids)
+    return [DirectorySummary(directory_from_row(row), row["seq"]) for row in rows]
+
+
+async def directory_ids(at: Moment, bounds: Bounds, after: str, limit: int) -> list[str]:
+    """As `directories`."""
+    rows = await at.connection.fetch(SQL["directory_ids"], after, limit, bounds.directory_ids, bounds.organization_ids)
+    return [row["id"] for row in rows]
+
+
+async def groups(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[Group]:
+    """At most `limit` groups of these directories, about `size` bytes, behind a key."""
+    rows = await at.connection.fetch(SQL["groups"], ids, *(after or ("", "")), limit, size)
+    return Page([group_from_row(row) for row in rows], _more(rows, limit), _key(rows, "id"))
+
+
+async def users(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[User]:
+    """As `groups`."""
+    rows = await at.connection.fetch(SQL["users"], ids, *(after or ("", "")), limit, size)
+    return Page([user_from_row(row) for row in rows], _more(rows, limit), _key(rows, "id"))
+
+
+async def memberships(at: Moment, ids: Sequence[str], after: Key, limit: int) -> Page[Row]:
+    """At most `limit` memberships of these directories behind a key, without those of hidden users. They are many, so
+    they stay rows.
+    """
+    rows = await at.connection.fetch(SQL["memberships"], ids, *(after or ("", "", "")), limit)
+    seen: list[Row] = [row for row in rows if row["hidden"] is not True]
+    return Page(seen, len(rows) >= limit, _key(rows, "group_id", "member_id"))
+
+
+def _more(rows: Sequence[Row], limit: int) -> bool:
+    return bool(rows) and (rows[0]["total"] >= limit or rows[0]["total"] > len(rows))
+
+
+def _key(rows: Sequence[Row], *columns: str) -> Key:
+    return (rows[-1]["directory_id"], *(rows[-1][column] for column in columns)) if rows else ()
