@@ -190,21 +190,25 @@ class GetOrganizationRequest(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Organization id."""
     external_id: _builtins.str
     """The application's own id."""
+    domain_id: _builtins.str
+    """Id of one of its domains."""
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         external_id: _builtins.str = ...,
+        domain_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["external_id", b"external_id", "id", b"id", "key", b"key"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["domain_id", b"domain_id", "external_id", b"external_id", "id", b"id", "key", b"key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["external_id", b"external_id", "id", b"id", "key", b"key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain_id", b"domain_id", "external_id", b"external_id", "id", b"id", "key", b"key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "external_id"]  # noqa: Y015
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "external_id", "domain_id"]  # noqa: Y015
     _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
 
