@@ -3,7 +3,17 @@
 import pytest
 
 from directorysync import Event
-from tests.support.validators import BEGINNING, Atomic, Complete, Delivery, GapFree, Ordered, Recording, Resumable
+from tests.support.validators import (
+    BEGINNING,
+    Atomic,
+    Bookmarked,
+    Complete,
+    Delivery,
+    GapFree,
+    Ordered,
+    Recording,
+    Resumable,
+)
 
 CREATED, ADDED = "dsync.user.created", "dsync.group.user_added"
 
@@ -58,6 +68,7 @@ GOOD = recording(
     resumed("c1", A2, C1, C2, B2, cursor="c3"),
     then(A3, cursor="c4"),
 )
+Validator = Ordered | GapFree | Atomic | Resumable | Bookmarked | Complete
 HEADS = {"a": 3, "b": 2, "c": 2}
 WRITES = {"req_a2": [CREATED], "req_pair": [ADDED, ADDED]}
 
@@ -77,6 +88,9 @@ BAD = [
     (Resumable(), "another event than before", [first(A1), then(A2), resumed("c1", TWIN)]),
     (Resumable(), "a cursor from nowhere", [first(A1), resumed("c7", A2)]),
     (Resumable(), "a cursor that moved", [first(A1), then(A2, cursor="c1")]),
+    (Bookmarked(), "no bookmark at all", [first(A1), then(A2)]),
+    (Bookmarked(), "an event skipped behind one", [first(A1), then(), then(A2, A3), resumed("c2", A3)]),
+    (Bookmarked(), "an event that it covers", [first(A1), then(cursor="c1"), then(A2), resumed("c1", A1)]),
     (Complete({"a": 2}, {}), "an end never reached", [first(A1)]),
     (Complete({"a": 1}, {}), "more than there is", [first(A1, A2)]),
     (Complete({"a": 1}, {"req_a2": [CREATED]}), "a write lost", [first(A1)]),
@@ -88,10 +102,10 @@ BAD = [
 
 @pytest.mark.parametrize(
     "validator",
-    [Ordered([GOOD]), GapFree(), Atomic(), Resumable(), Complete(HEADS, WRITES)],
+    [Ordered([GOOD]), GapFree(), Atomic(), Resumable(), Bookmarked(), Complete(HEADS, WRITES)],
     ids=lambda validator: type(validator).__name__,
 )
-def test_good_recording_is_accepted(validator: Ordered | GapFree | Atomic | Resumable | Complete) -> None:
+def test_good_recording_is_accepted(validator: Validator) -> None:
     assert validator.faults(GOOD) == []
 
 
@@ -99,7 +113,5 @@ def test_good_recording_is_accepted(validator: Ordered | GapFree | Atomic | Resu
     ("validator", "deliveries"),
     [pytest.param(one, bad, id=f"{type(one).__name__} rejects {what}") for one, what, bad in BAD],
 )
-def test_bad_recording_is_rejected(
-    validator: Ordered | GapFree | Atomic | Resumable | Complete, deliveries: list[Delivery]
-) -> None:
+def test_bad_recording_is_rejected(validator: Validator, deliveries: list[Delivery]) -> None:
     assert validator.faults(recording(*deliveries))

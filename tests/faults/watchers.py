@@ -1,6 +1,7 @@
 """Readers of the log that record what they are given. Each begins at the oldest event."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Protocol
@@ -26,7 +27,7 @@ class Reader(Protocol):
 
 class Watcher:
     """Watches with the client, which resumes by itself: `directory_ids`, or all; at `address` instead of the server's
-    own; `batch` events at a time.
+    own; with `others`, each life at the next server; `batch` events at a time.
 
     With `forgets` it loses its memory after each so many batches, as a process that is killed: it begins again behind
     the last cursor that it stored, which is not yet that of the batch it was busy with.
@@ -41,10 +42,11 @@ class Watcher:
         forgets: int | None = None,
         batch: int = 0,
         address: str | None = None,
+        others: Sequence[RunningServe] = (),
     ) -> None:
         self.recording = Recording(name)
         self.directory_ids = directory_ids
-        self._server = server
+        self._servers = itertools.cycle([server, *others])
         self._forgets = forgets
         self._batch = batch
         self._address = address
@@ -52,9 +54,8 @@ class Watcher:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            address = self._address or self._server.grpc_address
-            async with Client.connect(address, self._server.api_key) as client:
+        for server in self._servers:
+            async with Client.connect(self._address or server.grpc_address, server.api_key) as client:
                 await self._one_life(client)
 
     async def _one_life(self, client: Client) -> None:

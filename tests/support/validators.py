@@ -162,6 +162,35 @@ class Resumable:
 
 
 @dataclass(frozen=True, slots=True)
+class Bookmarked:
+    """A reader that waits is given newer cursors too, `least` of them or more; a call that begins behind one goes on
+    with the event that followed it.
+    """
+
+    least: int = 1
+
+    def faults(self, recording: Recording) -> list[str]:
+        """What is wrong."""
+        found = []
+        history = [event.id for event in recording.first_sights()]
+        places = {event_id: place for place, event_id in enumerate(history)}
+        bookmarks: dict[str, int] = {}
+        for start, call in recording.calls():
+            reached = bookmarks.get(start)
+            for delivery in call:
+                for event in delivery.events:
+                    place = places[event.id]
+                    if reached is not None and place != reached:
+                        found.append(f"{name(event)} came {place - reached} places off behind {start!r}")
+                    reached = place + 1
+                if not delivery.events and reached is not None:
+                    bookmarks[delivery.cursor] = reached
+        if len(bookmarks) < self.least:
+            found.append(f"{recording.reader} was given {len(bookmarks)} bookmarks and not {self.least}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Complete:
     """Everything up to `heads` arrived, and each acknowledged write once, with the events it must have. A write is
     known by its request id.

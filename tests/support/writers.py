@@ -261,7 +261,7 @@ class Writers:
         """Where the directories differ from what was acknowledged."""
         found = []
         for target in {writer.target.directory_id: writer.target for writer in self._writers}.values():
-            mine = [writer for writer in self._writers if writer.target == target]
+            mine = [writer for writer in self._writers if writer.target.directory_id == target.directory_id]
             users = {user: facts for writer in mine for user, facts in writer.users.items()}
             members = {(group, user) for writer in mine for group, users in writer.members.items() for user in users}
             listed = await _listed_users(client, target)
@@ -284,7 +284,7 @@ async def writing(targets: Sequence[Target], each: int, *, pause: float = 0.02) 
     """`each` writers per target at work while the block lasts, unless stopped before."""
     writers = Writers(
         [
-            Writer(f"writer-{number}-{target.directory_id}", target, pause=pause, seed=f"{index} {number}")
+            Writer(f"writer-{index}-{number}-{target.directory_id}", target, pause=pause, seed=f"{index} {number}")
             for index, target in enumerate(targets)
             for number in range(each)
         ]
