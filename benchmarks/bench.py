@@ -15,17 +15,31 @@ SMALL = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: rounds, seconds of one measurement, connections, users of the large directory."""
+    """How much is measured: rounds, seconds of one measurement, connections, users of the large directory, watchers of
+    live changes, readers that catch up together, events of the long log.
+    """
 
     rounds: int
     seconds: float
     connections: Sequence[int]
     large: int
     watchers: Sequence[int]
+    audience: Sequence[int]
+    log: int
 
 
-FULL = Size(rounds=3, seconds=1.2, connections=(1, 8, 32), large=105_000, watchers=(1, 10, 100))
-QUICK = Size(rounds=1, seconds=1.0, connections=(1, 32), large=25_000, watchers=(10,))
+FULL = Size(
+    rounds=3,
+    seconds=1.2,
+    connections=(1, 8, 32),
+    large=105_000,
+    watchers=(10, 100, 1000),
+    audience=(1, 100, 1000),
+    log=1_000_000,
+)
+QUICK = Size(
+    rounds=1, seconds=1.0, connections=(1, 32), large=25_000, watchers=(10, 100), audience=(1, 100), log=100_000
+)
 
 
 @dataclass(slots=True)

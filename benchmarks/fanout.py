@@ -1,14 +1,15 @@
-"""WatchEvents: from commit to receipt with 1 to 100 watchers, and catching up; against a bare stream of the same bytes.
+"""WatchEvents from commit to receipt with 10 to 1,000 watchers, and catching up; beside bare streams of the same bytes.
 
 The time of a live event is from `create_time`, which the service sets before it commits, to the moment at which the
 watcher has it decoded: the flush of the commit is in it. The bare stream commits nothing.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
@@ -16,7 +17,7 @@ from typing import Any, Self
 import grpc
 import uvloop
 
-from benchmarks import bare, load
+from benchmarks import bare, load, preload
 from benchmarks.bench import SMALL, Bench, interleaved
 from benchmarks.deployment import BenchDirectory
 from benchmarks.results import Row, percentile
@@ -25,10 +26,11 @@ from directorysync.v1 import directory_sync_pb2 as sync
 from directorysync.v1 import events_pb2
 
 NAME = "fan-out"
-RATE = 300.0  # changes a second
+RATE = 500.0  # changes a second
+_TOGETHER_EVENTS = 2_000_000
 _WRITERS = 8
 _CHANNELS = 4
-_PATIENCE_SECONDS = 15.0
+_PATIENCE_SECONDS = 60.0
 _METHOD = "/directorysync.v1.DirectorySync/WatchEvents"
 _OPTIONS = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", 64 * 1024 * 1024)]
 
@@ -114,36 +116,63 @@ class _Audience:
 
 
 def run(bench: Bench) -> list[Row]:
-    """Live, with few and many watchers; then the log from its beginning."""
-    directory, events, sample = _log(bench)
+    """Live, with few and many watchers and beside one that does not read; then logs from their beginning."""
+    work = Provision([bench.population(SMALL).directory.base], secrets.token_hex(5), look_up=False)
+    bench.generator.submit(load.run, replace(bench.job(work, 1), seconds=30.0, operations=1)).result()
+    sample = _newest(bench, bench.population(SMALL).directory)
+    long_log = preload.fill_log(bench.deployment, sample, bench.size.log)
     rows = []
-    with bare.running(event=sample) as limit:
-        for watchers in bench.size.watchers:
-            row = Row(NAME, f"{watchers} watchers, {RATE:.0f} changes/s", "ms p50", limit_name="bare")
-            measures = [partial(_live, bench, watchers, row), partial(_bare_live, bench, limit, watchers, row)]
-            interleaved(max(1, bench.size.rounds - 1), measures)
-            rows.append(row)
-        for readers in (1, 10):
-            row = Row(NAME, f"catching up, {readers} readers", "events/s", limit_name="bare")
-            source = _watch(bench, directory, sync.WatchStart(beginning=sync.WatchStart.Beginning()))
-            bare_source = _Source(limit.address, "/bare/Replay", json.dumps({"count": events}).encode())
-            ours = partial(_catch_up, bench, source, readers, events, row)
-            interleaved(bench.size.rounds, [ours, partial(_bare_catch_up, limit, bare_source, readers, events, row)])
-            rows.append(row)
+    with bare.running(event=sample.SerializeToString()) as limit:
+        live = {watchers: _live_row(bench, limit, watchers) for watchers in bench.size.watchers}
+        rows += [*live.values(), _one_more(live), _beside_a_stalled_one(bench, long_log)]
+        rows.append(_catching_up(bench, limit, long_log, 1, f"catching up over {bench.size.log:,} events, 1 reader"))
+        for readers in bench.size.audience:
+            log = preload.fill_log(bench.deployment, sample, min(100_000, _TOGETHER_EVENTS // readers))
+            rows.append(_catching_up(bench, limit, log, readers, f"catching up, {readers} readers"))
     return rows
 
 
-def _log(bench: Bench) -> tuple[BenchDirectory, int, bytes]:
-    """A directory whose log is worth catching up with, the number of its events, and one of them."""
-    directory, deployment = bench.deployment.make_directory("log"), bench.deployment
-    work = Provision([directory.base], secrets.token_hex(5), look_up=False)
-    job = replace(bench.job(work, 16), seconds=30.0, operations=int(4000 * bench.size.seconds))
-    report = bench.generator.submit(load.run, job).result()
-    if report.wrong:
-        raise RuntimeError(f"the log cannot be made: {report.wrong[0]}")
-    request = sync.ListEventsRequest(filter=events_pb2.EventFilter(directory_ids=[directory.id]), page_size=100)
-    page = deployment.sync.ListEvents(request, metadata=deployment.metadata)
-    return directory, deployment.sequence(directory), page.events[-1].SerializeToString()
+def _newest(bench: Bench, directory: BenchDirectory) -> events_pb2.Event:
+    request = sync.ListEventsRequest(filter=events_pb2.EventFilter(directory_ids=[directory.id]), page_size=1000)
+    page = bench.deployment.sync.ListEvents(request, metadata=bench.deployment.metadata)
+    found: events_pb2.Event = next(event for event in page.events if event.type == "dsync.user.created")
+    return found
+
+
+def _live_row(bench: Bench, limit: bare.BareServer, watchers: int) -> Row:
+    row = Row(NAME, f"{watchers} watchers, {RATE:.0f} changes/s", "ms p99", limit_name="bare")
+    measures = [partial(_live, bench, watchers, row), partial(_bare_live, bench, limit, watchers, row)]
+    interleaved(max(1, bench.size.rounds - 1), measures)
+    return row
+
+
+def _one_more(live: Mapping[int, Row]) -> Row:
+    """What the service works for one watcher and event more, once it sends batches."""
+    few, many = live[min(live)], live[max(live)]
+    row = Row(NAME, "CPU of one watcher and event more", "µs", note=f"{many.case} less {few.case}")
+    more = 1e6 * (many.cpu.server - few.cpu.server) / (many.operations - few.operations)
+    row.ours.append(max(0.0, more))
+    return row
+
+
+def _beside_a_stalled_one(bench: Bench, long_log: BenchDirectory) -> Row:
+    """Live again, with one more reader of a long log that reads nothing; the limit is the same without it."""
+    row = Row(NAME, "10 watchers beside a stalled one", "ms p99", limit_name="without it")
+    alone = Row(NAME, "10 watchers", "ms p99")
+    stalled = _watch(bench, long_log, sync.WatchStart(beginning=sync.WatchStart.Beginning()))
+    measures = [partial(_live, bench, 10, row, stalled), partial(_live, bench, 10, alone)]
+    interleaved(max(2, bench.size.rounds), measures)
+    row.limit, row.wrong = alone.ours, row.wrong + alone.wrong
+    return row
+
+
+def _catching_up(bench: Bench, limit: bare.BareServer, log: BenchDirectory, readers: int, case: str) -> Row:
+    row, events = Row(NAME, case, "events/s", limit_name="bare"), bench.deployment.sequence(log)
+    source = _watch(bench, log, sync.WatchStart(beginning=sync.WatchStart.Beginning()))
+    bare_source = _Source(limit.address, "/bare/Replay", json.dumps({"count": events}).encode())
+    ours = partial(_catch_up, bench, source, readers, events, row)
+    interleaved(bench.size.rounds, [ours, partial(_bare_catch_up, limit, bare_source, readers, events, row)])
+    return row
 
 
 def _watch(bench: Bench, directory: BenchDirectory, start: sync.WatchStart) -> _Source:
@@ -151,13 +180,13 @@ def _watch(bench: Bench, directory: BenchDirectory, start: sync.WatchStart) -> _
     return _Source(bench.deployment.grpc_address, _METHOD, request.SerializeToString(), bench.deployment.metadata)
 
 
-def _live(bench: Bench, watchers: int, row: Row) -> None:
+def _live(bench: Bench, watchers: int, row: Row, stalled: _Source | None = None) -> None:
     people = bench.population(SMALL)
     source = _watch(bench, people.directory, sync.WatchStart(now=sync.WatchStart.Now()))
     work = Update(people.directory.base, people.ids, secrets.token_hex(5))
     job = replace(bench.job(work, _WRITERS), seconds=2 * bench.size.seconds, rate=RATE)
     before = bench.deployment.cpu()
-    readers, writes = _runner.run(_live_round(bench, source, watchers, job, row))
+    readers, writes = _runner.run(_live_round(bench, [source, stalled], watchers, job, row))
     row.cpu += bench.deployment.cpu() - before
     _enter(row, readers, writes)
     messages = sum(reader.messages for reader in readers)
@@ -165,14 +194,30 @@ def _live(bench: Bench, watchers: int, row: Row) -> None:
 
 
 async def _live_round(
-    bench: Bench, source: _Source, watchers: int, job: load.Job, row: Row
+    bench: Bench, sources: Sequence[_Source | None], watchers: int, job: load.Job, row: Row
 ) -> tuple[Sequence[Reader], int]:
-    async with _Audience(source, watchers) as audience:
+    source, stalled = sources
+    assert source is not None
+    async with _unread(stalled), _Audience(source, watchers) as audience:
         writing = asyncio.get_running_loop().run_in_executor(None, bench.generator.submit(load.run, job).result)
         report = await writing
         row.wrong += report.wrong
         await audience.complete(len(report.written))
     return audience.readers, len(report.written)
+
+
+@contextlib.asynccontextmanager
+async def _unread(source: _Source | None) -> AsyncIterator[None]:
+    """A stream that is opened and never read."""
+    if source is None:
+        yield
+        return
+    async with grpc.aio.insecure_channel(source.address, _OPTIONS) as channel:
+        call: Any = channel.unary_stream(source.method)
+        opened = call(source.request, metadata=source.metadata)
+        await opened.initial_metadata()
+        yield
+        opened.cancel()
 
 
 def _bare_live(bench: Bench, limit: bare.BareServer, watchers: int, row: Row) -> None:
@@ -183,7 +228,7 @@ def _bare_live(bench: Bench, limit: bare.BareServer, watchers: int, row: Row) ->
     row.limit_cpu += limit.cpu() - before
     latencies = [latency for reader in readers for latency in reader.latencies]
     row.limit_operations += len(latencies)
-    row.limit.append(percentile(latencies, 0.5))
+    row.limit.append(percentile(latencies, 0.99))
 
 
 def _catch_up(bench: Bench, source: _Source, readers: int, events: int, row: Row) -> None:
@@ -211,7 +256,7 @@ async def _all(source: _Source, readers: int, events: int) -> Sequence[Reader]:
 
 def _enter(row: Row, readers: Sequence[Reader], events: int) -> None:
     latencies = [latency for reader in readers for latency in reader.latencies]
-    row.ours.append(percentile(latencies, 0.5))
+    row.ours.append(percentile(latencies, 0.99))
     row.latencies += latencies
     row.operations += len(latencies)
     row.wrong += [fault for reader in readers for fault in reader.faults(events)][:1]

@@ -1,14 +1,20 @@
 """Large directories in seconds: rows written as the write path would have written them, then checked from outside."""
 
+import asyncio
 import time
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+import asyncpg
 
 from benchmarks.deployment import BenchDirectory, Deployment
 from directorysync.v1 import directory_sync_pb2 as sync
+from directorysync.v1 import events_pb2
 
 _SQL = Path(__file__).with_name("sql")
+_COMMIT_EVENTS = 20_000
 _LETTERS = iter("ABCDEFGHJKMNPQRSTVWXYZ")
 
 
@@ -60,6 +66,45 @@ def populate_group(deployment: Deployment, people: Population, members: int) -> 
     )
     execute("dirsync", _sql("preload_members"), directory.id, group_id, members, people.letter)
     return group_id
+
+
+def fill_log(deployment: Deployment, like: events_pb2.Event, count: int) -> BenchDirectory:
+    """A new directory whose log has `count` events more than those of its making, each with the content of `like`.
+
+    Returns when every one has its place in the feed. Raises RuntimeError when that takes minutes.
+    """
+    directory = deployment.make_directory(f"{count} events")
+    first = deployment.sequence(directory) + 1
+    asyncio.run(_fill(deployment.postgres.url("dirsync"), directory, like, range(first, first + count)))
+    for _ in range(1200):
+        newest = "SELECT coalesce(max(seq), 0) FROM feed WHERE directory_id = $1"
+        if deployment.postgres.value("dirsync", newest, directory.id) == first + count - 1:
+            deployment.postgres.execute("dirsync", "VACUUM ANALYZE event")
+            return directory
+        time.sleep(0.1)
+    raise RuntimeError("the events that were written got no place in the feed")
+
+
+async def _fill(url: str, directory: BenchDirectory, like: events_pb2.Event, numbers: range) -> None:
+    event = events_pb2.Event()
+    event.CopyFrom(like)
+    event.directory_id, event.organization_id, event.transaction_end = directory.id, directory.organization_id, True
+    columns = ["directory_id", "seq", "day", "id", "organization_id", "type", "entity_id", "entity_version"]
+    columns += ["transaction_end", "created_at", "payload"]
+    connection = await asyncpg.connect(url)
+    for start in range(0, len(numbers), _COMMIT_EVENTS):
+        now, rows = datetime.now(UTC), []
+        event.create_time.FromDatetime(now)
+        for seq in numbers[start : start + _COMMIT_EVENTS]:
+            event.id, event.directory_sequence = f"event_01{seq:024d}", seq
+            event.transaction_id = f"txn_01{seq:024d}"
+            row = (directory.id, seq, now.date(), event.id, directory.organization_id, event.type, event.user.id, 1)
+            rows.append((*row, True, now, event.SerializeToString()))
+        async with connection.transaction():
+            await connection.execute("SELECT FROM head WHERE directory_id = $1 FOR UPDATE", directory.id)
+            await connection.copy_records_to_table("event", records=rows, columns=columns)
+            await connection.execute("UPDATE head SET seq = $2 WHERE directory_id = $1", directory.id, rows[-1][1])
+    await connection.close()
 
 
 def _connect(deployment: Deployment, directory: BenchDirectory) -> None:
