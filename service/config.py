@@ -1,10 +1,13 @@
 """Settings of the service. Read here and in bootstrap only; everything else is handed values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.domain.errors import ArgumentError
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class ServiceConfig:
     retention_days: int = 30
     drain_seconds: float = 4.0
     log_level: str = "info"
+    encryption_keys: tuple[str, ...] = field(default=(), repr=False)
+    webhook_allow_http: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "ServiceConfig":
@@ -56,7 +61,16 @@ class ServiceConfig:
             retention_days=_integer(environ, "DIRSYNC_RETENTION_DAYS", 30, 1, 3_650),
             drain_seconds=_integer(environ, "DIRSYNC_DRAIN_SECONDS", 4, 0, 600),
             log_level=environ.get("DIRSYNC_LOG_LEVEL", "info"),
+            encryption_keys=tuple(environ.get("DIRSYNC_ENCRYPTION_KEYS", "").replace(",", " ").split()),
+            webhook_allow_http=_flag(environ, "DIRSYNC_WEBHOOK_ALLOW_HTTP"),
         )
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    word = environ.get(name, "").strip().lower()
+    if word not in {"", *_TRUE, *_FALSE}:
+        raise ArgumentError(f"{name} must be true or false", field=name)
+    return word in _TRUE
 
 
 def _integer(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

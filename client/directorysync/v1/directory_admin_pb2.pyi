@@ -51,7 +51,9 @@ class ApiKey(_message.Message):
     """REST: a user's `updated_at` moves when the user joins or leaves a group. WorkOS leaves it."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """`admin`, `read`, `watch`, `provision`, `deliver` (for webhook dispatchers). `admin` includes the others."""
+        """`admin`, `read`, `watch`, `provision`, `deliver` (for webhook dispatchers; includes `read` and `watch`).
+        `admin` includes the others.
+        """
 
     @_builtins.property
     def organization_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

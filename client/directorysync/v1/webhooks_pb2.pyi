@@ -232,7 +232,7 @@ class WebhookDelivery(_message.Message):
 
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___WebhookAttempt]:
-        """Oldest first. Set by GetWebhookDelivery only."""
+        """Oldest first. Set by GetWebhookDelivery only; in RecordWebhookAttempts: those that are new."""
 
     def __init__(
         self,
