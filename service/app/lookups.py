@@ -11,6 +11,7 @@ from service.domain.group import Group
 from service.domain.stretch import Stretch
 from service.domain.user import User
 from service.scim.keys import email_key, user_key
+from service.scim.limits import MAX_MARKS, has_too_many_marks
 from service.storage import directories as directories_table
 from service.storage import lookups as table
 from service.storage.database import Pool
@@ -163,6 +164,8 @@ def _key(value: str, field: str) -> str:
         raise ArgumentError(f"{field} is needed, of at most {_MAX_KEY} characters", field=field)
     if "\0" in value:
         raise ArgumentError(f"{field} holds a NUL character", field=field)
+    if has_too_many_marks(value):
+        raise ArgumentError(f"{field} holds more than {MAX_MARKS} combining characters in a row", field=field)
     return value
 
 

@@ -5,7 +5,7 @@ asks for absence, ``ne null`` for presence. All other operators match when some 
 unless the attribute is case-exact; times compare as moments; values of different kinds never match.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from service.scim.keys import fold
 from service.scim.schema import ResourceType
 
 _Document = Mapping[str, Any]
+_Test = Callable[[_Document], bool]
 
 
 def matches(expression: Filter, document: _Document, resource_type: ResourceType) -> bool:
@@ -34,27 +35,55 @@ def matches(expression: Filter, document: _Document, resource_type: ResourceType
     if isinstance(expression, Present):
         return any(_present(value) for value in _values(expression.path, document))
     attribute = resolve(expression.path, resource_type).attribute
-    values = _values(expression.path, document)
-    return any(matches_value(expression.filter, value, attribute) for value in values)
+    return any(map(value_test(expression.filter, attribute), _values(expression.path, document)))
 
 
-def matches_value(expression: Filter, value: object, attribute: Attribute | None) -> bool:
-    """Whether one value of a complex attribute satisfies the filter of a ``ValuePath``."""
-    if not isinstance(value, dict):
-        value = {"value": value}
+def value_test(expression: Filter, attribute: Attribute | None) -> Callable[[object], bool]:
+    """Whether one value of a complex attribute satisfies the filter of a ``ValuePath``.
+
+    A function, to be asked of many values: what the filter alone decides is worked out once.
+    """
+    test = _test(expression, attribute)
+    return lambda value: test(value if isinstance(value, dict) else {"value": value})
+
+
+def _test(expression: Filter, attribute: Attribute | None) -> _Test:
     if isinstance(expression, Compare):
-        name = expression.path.name
-        sub = attribute.find(name) if attribute else None
-        return _compare(_flat(_get(value, name, sub)), expression.op, expression.value, sub)
-    if isinstance(expression, And):
-        return all(matches_value(term, value, attribute) for term in expression.terms)
-    if isinstance(expression, Or):
-        return any(matches_value(term, value, attribute) for term in expression.terms)
+        return _comparison(expression, attribute.find(expression.path.name) if attribute else None)
+    if isinstance(expression, And | Or):
+        return _joined([_test(term, attribute) for term in expression.terms], until=isinstance(expression, Or))
     if isinstance(expression, Not):
-        return not matches_value(expression.term, value, attribute)
+        negated = _test(expression.term, attribute)
+        return lambda value: not negated(value)
     if isinstance(expression, Present):
-        return _present(value.get(expression.path.name))
-    return False
+        name = expression.path.name
+        return lambda value: _present(value.get(name))
+    return lambda _: False
+
+
+def _joined(tests: list[_Test], *, until: bool) -> _Test:
+    def test(value: _Document) -> bool:
+        for one in tests:
+            if one(value) is until:
+                return until
+        return not until
+
+    return test
+
+
+def _comparison(expression: Compare, sub: Attribute | None) -> _Test:
+    name, op, wanted = expression.path.name, expression.op, expression.value
+    if wanted is None or op == "ne":
+        return lambda value: _compare(_flat(_get(value, name, sub)), op, wanted, sub)
+    key = _key(wanted, sub)
+
+    def test(value: _Document) -> bool:
+        held = _get(value, name, sub)
+        if isinstance(held, list):
+            return any(_holds(_key(one, sub), op, key) for one in held)
+        return held is not None and _holds(_key(held, sub), op, key)
+
+    return test
 
 
 def _get(holder: _Document, name: str, known: object) -> object:

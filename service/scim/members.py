@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from service.scim.coercion import Diagnostic, Notes, parse_serialized
 from service.scim.errors import InvalidValue, TooMany
 from service.scim.filter_ast import Compare, Filter, Or, size, work_of_text
-from service.scim.match import matches_value
+from service.scim.match import value_test
 from service.scim.member_refs import MemberRef, read_members
 from service.scim.messages import Operation
 from service.scim.patch import path_of_key
@@ -65,7 +65,7 @@ class RemoveMembersWhere:
     filter: Filter
 
 
-MAX_MEMBER_WORK: Final = 500_000
+MAX_MEMBER_WORK: Final = 60_000
 """Members compared with filters by all operations of one request."""
 
 MemberOp: TypeAlias = AddMembers | RemoveMembers | RemoveAllMembers | ReplaceMembers | RemoveMembersWhere
@@ -209,7 +209,8 @@ def apply_members(
             work += sum([1 + work_of_text(ref.display or "") for ref in members.values()]) * size(op.filter)
             if work > MAX_MEMBER_WORK:
                 raise TooMany("the operations compare too many members; send fewer in one request")
-            members = {key: ref for key, ref in members.items() if not _satisfies(op.filter, ref)}
+            chosen = value_test(op.filter, _MEMBERS)
+            members = {key: ref for key, ref in members.items() if not chosen(_shown(ref))}
     added = tuple(ref for member_id, ref in members.items() if member_id not in current)
     return added, tuple(member_id for member_id in current if member_id not in members)
 
@@ -217,8 +218,7 @@ def apply_members(
 _MEMBERS = GROUP.lookup["members"]
 
 
-def _satisfies(condition: Filter, ref: MemberRef) -> bool:
-    element: dict[str, Any] = {"value": ref.value, "type": ref.type or "User"}
+def _shown(ref: MemberRef) -> dict[str, Any]:
     if ref.display:
-        element["display"] = ref.display
-    return matches_value(condition, element, _MEMBERS)
+        return {"value": ref.value, "type": ref.type or "User", "display": ref.display}
+    return {"value": ref.value, "type": ref.type or "User"}

@@ -17,13 +17,13 @@ from service.scim.coercion import (
 )
 from service.scim.errors import InvalidValue, Mutability, NoTarget, TooMany
 from service.scim.filter_ast import size, work_of_text
-from service.scim.match import matches_value
+from service.scim.match import value_test
 from service.scim.patch_values import described_by, is_creatable, merge_values, without
 from service.scim.paths import PatchPath
 from service.scim.schema import ResourceType
 
-MAX_PATCH_WORK: Final = 200_000
-"""Values compared by all operations of one request."""
+MAX_PATCH_WORK: Final = 40_000
+"""Values compared by all operations of one request: less than a tenth of a second, in which nothing else is done."""
 
 
 class Editor:
@@ -91,8 +91,9 @@ class Editor:
             # Another manager: what was known about the former one is no longer true.
             self._put(path, given)
             return
-        cleared = {_name_of(definition, name) for name in value} - given.keys()
-        self._put(path, {name: inner for name, inner in current.items() if name not in cleared} | given)
+        for name in value:
+            current.pop(_name_of(definition, name), None)
+        self._put(path, current | given)
 
     def _assign_list(self, path: PatchPath, definition: Attribute, value: object, *, add: bool) -> None:
         given = None if value is None else coerce_list(definition, value, path.attribute, self.notes)
@@ -224,7 +225,7 @@ class Editor:
             self._spend(len(elements))
             return elements
         self._spend(sum([_weight(element) for element in elements]) * size(path.filter))
-        return [element for element in elements if matches_value(path.filter, element, path.definition)]
+        return list(filter(value_test(path.filter, path.definition), elements))
 
     def _current(self, path: PatchPath) -> Any:
         """The value at the path's attribute, safe to change in place."""

@@ -5,9 +5,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from service.scim.attributes import Attribute
-from service.scim.filter_ast import And, Compare, Filter
+from service.scim.filter_ast import And, Compare, Filter, work_of_text
 
 _DESCRIPTIVE: Final = frozenset({"primary", "display"})
+_written: Final = json.JSONEncoder(sort_keys=True).encode
+_WRITTEN: Final = 3
+"""Values written as JSON in the time of one comparison through a filter."""
+_COMPARED: Final = 50
+"""Values compared with equal ones in that time."""
 
 
 def described_by(condition: Filter | None) -> dict[str, Any] | None:
@@ -41,10 +46,11 @@ def merge_values(elements: list[Any], given: list[Any], spend: Callable[[int], N
     for element in elements:
         index.setdefault(_identity(element), []).append(element)
     primary = None
-    spend(len(elements) + len(given))
+    spend(sum(map(_work, elements)) + sum(map(_work, given)))
     for element in given:
         alike = index.setdefault(_identity(element), [])
-        spend(len(alike))
+        if alike:
+            spend(len(alike) * (1 + _size(element) // _COMPARED))
         same = next((candidate for candidate in alike if candidate == element), None)
         if same is None:
             same = next((candidate for candidate in alike if _compatible(candidate, element)), None)
@@ -62,12 +68,14 @@ def merge_values(elements: list[Any], given: list[Any], spend: Callable[[int], N
 def without(elements: list[Any], listed: list[Any], spend: Callable[[int], None]) -> list[Any]:
     """The elements that a ``remove`` does not list (row E05)."""
     index: dict[str, list[Any]] = {}
+    spend(sum(map(_work, elements)) + sum(map(_work, listed)))
     for one in listed:
         index.setdefault(_identity(one), []).append(one)
     left = []
     for element in elements:
         candidates = index.get(_identity(element), [])
-        spend(1 + len(candidates))
+        if candidates:
+            spend(len(candidates) * (1 + _size(element) // _COMPARED))
         if not any(_compatible(element, one) for one in candidates):
             left.append(element)
     return left
@@ -77,8 +85,33 @@ def _identity(element: object) -> str:
     """What equal values have in common: their ``value``, else everything. A NUL keeps the two apart."""
     if isinstance(element, dict) and "value" in element:
         value = element["value"]
-        return value if type(value) is str else "\0value" + json.dumps(value, sort_keys=True)
-    return "\0whole" + json.dumps(element, sort_keys=True)
+        return value if type(value) is str else "\0value" + _written(value)
+    return "\0whole" + _written(element)
+
+
+def _work(element: object) -> int:
+    """The work of telling a value from others: more for a large one, if all of it is what tells it apart."""
+    if isinstance(element, dict) and type(element.get("value")) is str:
+        return 1
+    return 3 + _size(element) // _WRITTEN
+
+
+def _size(element: object) -> int:
+    """Values at every depth, a long text as several."""
+    size = 0
+    level = [element]
+    while level:
+        size += len(level)
+        below: list[object] = []
+        for value in level:
+            if type(value) is str:
+                size += work_of_text(value)
+            elif type(value) is dict:
+                below += value.values()
+            elif type(value) is list:
+                below += value
+        level = below
+    return size
 
 
 def _compatible(existing: object, given: object) -> bool:

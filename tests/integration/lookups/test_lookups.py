@@ -114,6 +114,8 @@ async def test_a_look_up_needs_a_key(stack: Stack) -> None:
         ({}, "key"),
         ({"email": ""}, "email"),
         ({"user_name": "a\0"}, "user_name"),
+        ({"user_name": "a" + "\u0301\u0323" * 100}, "user_name"),
+        ({"email": "a" + "\u0301" * 101}, "email"),
         ({"idp_id": "x" * 5000}, "idp_id"),
         ({"email": "a@b", "directory_id": "x" * 300}, "directory_id"),
     ):

@@ -223,3 +223,14 @@ def test_long_texts_count_as_more_work(display: str, condition: str) -> None:
     operations = plan(*[{"op": "remove", "path": f"members[{condition}]"}] * 100).member_operations
     with pytest.raises(TooMany):
         apply_members(current, operations)
+
+
+def test_many_members_in_one_request_are_no_hostile_work() -> None:
+    ids = [f"m{number}" for number in range(2000)]
+    everyone = {member_id: MemberRef(member_id, "User", "Ada Lovelace") for member_id in ids}
+    one_by_one = [{"op": "add", "path": "members", "value": [{"value": member_id}]} for member_id in ids]
+    assert len(apply_members({}, plan(*one_by_one).member_operations)[0]) == 2000
+    removals = [{"op": "remove", "path": f'members[value eq "{member_id}"]'} for member_id in ids]
+    assert apply_members(everyone, plan(*removals).member_operations) == ((), tuple(ids))
+    by_filter = {"op": "remove", "path": 'members[type eq "User" and display sw "Ada"]'}
+    assert apply_members(everyone, plan(by_filter).member_operations) == ((), tuple(ids))

@@ -140,3 +140,28 @@ def test_long_texts_count_as_more_work(element: dict[str, Any], condition: str) 
     operations = [op("remove", f"addresses[{condition}]")] * 1000
     with pytest.raises(TooMany):
         patched(*operations, start=start)
+
+
+LARGE = {f"k{number}": "v" for number in range(4000)}
+
+
+@pytest.mark.parametrize(
+    ("start", "operation"),
+    [
+        ({"roles": [LARGE]}, op("add", "roles", [{"display": "x"}])),
+        ({"roles": [LARGE]}, op("remove", "roles", [{"display": "x"}])),
+        ({"badges": [LARGE]}, op("add", "badges", [{"kind": "x"}])),
+        ({"roles": [{"value": "x", "of": [*LARGE]}]}, op("add", "roles", [{"value": "x", "of": [*LARGE]}])),
+    ],
+)
+def test_large_values_count_as_more_work(start: dict[str, Any], operation: dict[str, Any]) -> None:
+    document = {"userName": "a", **start}
+    with pytest.raises(TooMany):
+        patched(*[operation] * 1000, start=document)
+    patched(operation, start=document)
+
+
+def test_what_providers_send_is_far_below_the_ceiling() -> None:
+    start = {"userName": "a", "entitlements": [{"value": f"e{number}"} for number in range(300)]}
+    one_by_one = [op("remove", f'entitlements[value eq "e{number}"]') for number in range(100)]
+    assert len(patched(*one_by_one, start=start).document["entitlements"]) == 200
