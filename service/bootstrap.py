@@ -24,6 +24,7 @@ from service.app.feed import Feed
 from service.app.ingest import Ingest
 from service.app.lookups import Lookups
 from service.app.organizations import Organizations
+from service.app.portal_links import PortalLinks
 from service.app.search import Search
 from service.app.sequencer import Sequencer
 from service.app.tokens import Tokens
@@ -38,6 +39,7 @@ from service.rpc.events import EventHandlers, EventWire
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.local import LocalChannel
 from service.rpc.memberships import MembershipHandlers
+from service.rpc.portal import PortalHandlers
 from service.rpc.search import SearchHandlers
 from service.rpc.server import GrpcServer
 from service.rpc.versions import spoken
@@ -113,6 +115,9 @@ class _Parts:
             telemetry=self.telemetry,
         )
         self.diagnostics = Diagnostics(pool, self.clock, self.telemetry)
+        self.portal_links = PortalLinks(
+            pool, credentials=self.credentials, new_ids=self.ids, clock=self.clock, telemetry=self.telemetry
+        )
         self.edge = Edge(
             self._methods(log),
             authenticate=self.credentials.authenticate,
@@ -148,7 +153,8 @@ class _Parts:
         bulk = BulkHandlers(Bulk(one), scope)
         search = SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock))
         admin = AdminHandlers(organizations, self.directories, tokens, keys, self.diagnostics)
-        handlers = (lookups, MembershipHandlers(reads), EventHandlers(self.feed), admin)
+        portal = PortalHandlers(self.portal_links)
+        handlers = (lookups, MembershipHandlers(reads), EventHandlers(self.feed), admin, portal)
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
         return [*written, *(method for handler in handlers for method in handler.methods())]
 
@@ -163,6 +169,7 @@ class _Parts:
                     self.credentials,
                     self.directories,
                     self.diagnostics,
+                    self.portal_links,
                 )
                 for part in parts:
                     tasks.create_task(part.run())

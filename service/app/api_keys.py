@@ -8,7 +8,7 @@ from service.app.clock import Clock, IdSource
 from service.app.credentials import Credentials
 from service.domain import ids
 from service.domain.api_key import ApiKey
-from service.domain.caller import Caller, Scope, not_found
+from service.domain.caller import GIVEN_SCOPES, Caller, Scope, not_found
 from service.domain.errors import ArgumentError
 from service.domain.expiry import check_expiry
 from service.domain.naming import check_name
@@ -39,6 +39,7 @@ class ApiKeys:
         organization_ids: Sequence[str],
         directory_ids: Sequence[str],
         expires_at: datetime | None,
+        membership_update_time: bool = False,
     ) -> tuple[ApiKey, str]:
         """A key and its secret. Bounds must name what exists."""
         caller.require_unbounded()
@@ -54,12 +55,13 @@ class ApiKeys:
             suffix=secret.suffix(made),
             created_at=now,
             expires_at=expires_at,
+            membership_update_time=membership_update_time,
         )
-        _check_known(
-            key.organization_ids, await organizations.known(self._pool, key.organization_ids), "organization_ids"
-        )
-        _check_known(key.directory_ids, await directories.known(self._pool, key.directory_ids), "directory_ids")
-        await table.insert(self._pool, key, secret.digest(made))
+        async with transaction(self._pool) as connection:
+            known = await organizations.known(connection, key.organization_ids)
+            _check_known(key.organization_ids, known, "organization_ids")
+            _check_known(key.directory_ids, await directories.known(connection, key.directory_ids), "directory_ids")
+            await table.insert(connection, key, secret.digest(made))
         return key, made
 
     async def page(self, caller: Caller, after: str, limit: int) -> list[ApiKey]:
@@ -80,14 +82,10 @@ class ApiKeys:
 
 
 def _scopes(names: Sequence[str]) -> tuple[Scope, ...]:
-    try:
-        scopes = {Scope(name) for name in names}
-    except ValueError:
-        scopes = set()
-    if not scopes:
-        known = ", ".join(scope.value for scope in Scope)
-        raise ArgumentError(f"scopes holds one or more of: {known}", field="scopes")
-    return tuple(scope for scope in Scope if scope in scopes)
+    known = {scope.value for scope in GIVEN_SCOPES}
+    if not names or not known.issuperset(names):
+        raise ArgumentError(f"scopes holds one or more of: {', '.join(GIVEN_SCOPES)}", field="scopes")
+    return tuple(scope for scope in GIVEN_SCOPES if scope in names)
 
 
 def _bound(named: Sequence[str], field: str) -> tuple[str, ...]:

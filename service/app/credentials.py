@@ -21,8 +21,10 @@ from service.telemetry import Telemetry
 
 API_KEY_PREFIX = "sk_"
 TOKEN_PREFIX = "dst_"  # noqa: S105 (a prefix, no secret)
+SETUP_PREFIX = "setup_"
+PORTAL_PREFIX = "portal_"
 
-_SHAPE = re.compile(r"(?:sk|dst)_[A-Za-z0-9_-]{43}")
+_SHAPE = re.compile(r"(?:sk|dst|setup|portal)_[A-Za-z0-9_-]{43}")
 _TTL_SECONDS = 5.0
 _ABSENT_TTL_SECONDS = 1.0
 _CACHE_SIZE = 10_000
@@ -52,7 +54,10 @@ def invalid() -> CredentialsInvalidError:
 
 
 class Credentials:
-    """Authenticates secrets. `run()` must be running: it hears of revocations elsewhere and writes last-used times."""
+    """Authenticates secrets: API keys, tokens of directories, links to the portal and their sessions.
+
+    `run()` must be running: it hears of revocations elsewhere and writes last-used times.
+    """
 
     def __init__(self, pool: Pool, database_url: str, clock: Clock, telemetry: Telemetry) -> None:
         self._pool = pool
@@ -78,7 +83,8 @@ class Credentials:
             raise invalid()
         if credential.expires_at is not None and credential.expires_at <= self._clock.now():
             raise invalid()
-        self._note(credential.key)
+        if Scope.SETUP not in credential.caller.scopes:
+            self._note(credential.key)
         return credential.caller
 
     async def still_valid(self, caller: Caller) -> bool:

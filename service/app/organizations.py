@@ -1,61 +1,156 @@
 """Organizations: the companies whose directories these are."""
 
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
 from service.app.clock import Clock, IdSource
 from service.domain import ids
 from service.domain.caller import Caller, not_found
-from service.domain.directory import Organization
 from service.domain.errors import AlreadyExistsError, ArgumentError
-from service.domain.naming import check_external_id, check_name
+from service.domain.naming import check_external_id, check_name, check_search
+from service.domain.organization import (
+    MAX_DOMAINS,
+    Organization,
+    OrganizationDomain,
+    check_domain,
+    check_domains,
+    with_metadata,
+)
+from service.domain.stretch import Stretch
+from service.scim.keys import fold
 from service.storage import organizations as table
+from service.storage import portal_links
 from service.storage.database import Pool
-from service.storage.organizations import EXTERNAL_ID_CONSTRAINT
+from service.storage.organizations import DOMAIN_CONSTRAINT, EXTERNAL_ID_CONSTRAINT
 from service.storage.transaction import transaction
 from service.storage.violations import broken_constraint
 
+# Domains as they are asked for: the name and whether it is verified.
+Domains = Sequence[tuple[str, bool]]
+
 
 class Organizations:
-    """Made, listed and deleted by administrators."""
+    """Made, listed, changed and deleted by administrators."""
 
     def __init__(self, pool: Pool, *, new_ids: IdSource, clock: Clock) -> None:
         self._pool = pool
         self._ids = new_ids
         self._clock = clock
 
-    async def create(self, caller: Caller, name: str, external_id: str) -> Organization:
+    async def create(
+        self, caller: Caller, *, name: str, external_id: str, domains: Domains, metadata: Mapping[str, str]
+    ) -> Organization:
         """Needs an unbounded administrator: a bounded one could not reach what it made."""
         caller.require_unbounded()
         now = self._clock.now()
+        organization_id = self._ids.new(ids.ORGANIZATION)
         organization = Organization(
-            id=self._ids.new(ids.ORGANIZATION),
+            id=organization_id,
             name=check_name(name),
             external_id=check_external_id(external_id),
             created_at=now,
             updated_at=now,
+            domains=self._domains(organization_id, (), check_domains(domains), now),
+            metadata=with_metadata({}, metadata),
         )
-        taken = AlreadyExistsError("another organization has this external_id", field="external_id")
-        with broken_constraint(EXTERNAL_ID_CONSTRAINT, taken):
-            await table.insert(self._pool, organization)
+        with _taken():
+            async with transaction(self._pool) as connection:
+                await table.insert(connection, organization)
         return organization
 
-    async def get(self, caller: Caller, *, organization_id: str, external_id: str) -> Organization:
-        """By one of the two keys."""
-        if not organization_id and not external_id:
-            raise ArgumentError("id or external_id is needed", field="key")
-        found = await table.get(self._pool, caller, id=organization_id, external_id=external_id)
+    async def get(self, caller: Caller, key: str, value: str) -> Organization:
+        """By one of its keys: `id`, `external_id`, or `domain_id`, the id of one of its domains."""
+        found = await table.get(self._pool, caller, key, value)
         if found is None:
-            raise not_found("Organization", organization_id or external_id)
+            raise not_found("OrganizationDomain" if key == "domain_id" else "Organization", value)
         return found
 
-    async def page(self, caller: Caller, name: str, after: str, limit: int) -> list[Organization]:
-        """Organizations behind an id, oldest first; an empty name is any name."""
-        return await table.page(self._pool, caller, after, limit, name)
+    async def page(
+        self, caller: Caller, stretch: Stretch, *, name: str, search: str, domains: Sequence[str]
+    ) -> list[Organization]:
+        """Organizations of a stretch that have this name, this text in it, one of these domains; empty is any."""
+        if len(domains) > MAX_DOMAINS:
+            raise ArgumentError(f"domains has more than {MAX_DOMAINS} entries", field="domains")
+        return await table.page(
+            self._pool,
+            caller,
+            stretch,
+            name=check_name(name) if name else None,
+            search=fold(check_search(search)) if search else None,
+            domains=[check_domain(domain) for domain in domains],
+        )
+
+    async def update(
+        self,
+        caller: Caller,
+        organization_id: str,
+        *,
+        name: str | None,
+        external_id: str | None,
+        domains: Domains | None,
+        metadata: Mapping[str, str],
+    ) -> Organization:
+        """Change what is not None; a domain that is there already keeps its id. `metadata`: see `with_metadata`.
+
+        Needs an unbounded administrator: whose a domain is, is nothing that a bounded one may find out or settle.
+        """
+        caller.require_unbounded()
+        wanted = None if domains is None else check_domains(domains)
+        now = self._clock.now()
+        with _taken():
+            async with transaction(self._pool) as connection:
+                before = await table.lock(connection, organization_id)
+                if before is None:
+                    raise not_found("Organization", organization_id)
+                after = replace(
+                    before,
+                    name=before.name if name is None else check_name(name),
+                    external_id=before.external_id if external_id is None else check_external_id(external_id),
+                    domains=before.domains
+                    if wanted is None
+                    else self._domains(organization_id, before.domains, wanted, now),
+                    metadata=with_metadata(before.metadata, metadata),
+                )
+                if after != before:
+                    after = replace(after, updated_at=now)
+                    await table.update(connection, before, after)
+        return after
 
     async def delete(self, caller: Caller, organization_id: str) -> None:
         """Only one without directories: an organization is not worth a customer's data gone by a slip."""
         caller.require_unbounded()
         async with transaction(self._pool) as connection:
-            if not await table.lock(connection, organization_id):
+            if await table.lock(connection, organization_id) is None:
                 raise not_found("Organization", organization_id)
             if await table.count_directories(connection, organization_id):
                 raise ArgumentError("the organization still has directories; delete them first", field="id")
+            await portal_links.delete_all(connection, organization_id)
             await table.bury(connection, organization_id, self._clock.now())
+
+    def _domains(
+        self, organization_id: str, before: Sequence[OrganizationDomain], wanted: Mapping[str, bool], now: datetime
+    ) -> tuple[OrganizationDomain, ...]:
+        kept = [
+            domain
+            if wanted[domain.domain] == domain.verified
+            else replace(domain, verified=wanted[domain.domain], updated_at=now)
+            for domain in before
+            if domain.domain in wanted
+        ]
+        known = {domain.domain for domain in kept}
+        new = [
+            OrganizationDomain(self._ids.new(ids.ORGANIZATION_DOMAIN), organization_id, name, verified, now, now)
+            for name, verified in wanted.items()
+            if name not in known
+        ]
+        return (*kept, *new)
+
+
+@contextlib.contextmanager
+def _taken() -> Iterator[None]:
+    external_id = AlreadyExistsError("another organization has this external_id", field="external_id")
+    domain = AlreadyExistsError("another organization has one of these domains", field="domains")
+    with broken_constraint(EXTERNAL_ID_CONSTRAINT, external_id), broken_constraint(DOMAIN_CONSTRAINT, domain):
+        yield

@@ -8,7 +8,7 @@ from service.domain.caller import Scope
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key without its secret. Empty bounds mean no bound."""
+    """A key without its secret. Empty bounds mean no bound. `membership_update_time`: see Caller."""
 
     id: str
     name: str
@@ -20,3 +20,4 @@ class ApiKey:
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    membership_update_time: bool = False

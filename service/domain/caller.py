@@ -7,7 +7,9 @@ from service.domain.errors import NotFoundError, ScopeMissingError
 
 
 class Scope(StrEnum):
-    """What a credential was made for. `admin` includes the others but `setup`, which portal links and sessions have."""
+    """What a credential was made for. `admin` includes the others but `setup`, which portal links and sessions have;
+    `deliver` includes `read` and `watch`, for what is delivered must be read.
+    """
 
     ADMIN = "admin"
     READ = "read"
@@ -17,22 +19,34 @@ class Scope(StrEnum):
     SETUP = "setup"
 
 
+GIVEN_SCOPES = tuple(scope for scope in Scope if scope is not Scope.SETUP)
+"""Scopes that an API key can have."""
+
+_TO_DELIVER = frozenset({Scope.READ, Scope.WATCH})
+
 # An id that was asked for is repeated in the answer up to here; ours are shorter.
 _MAX_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated credential. Empty bounds mean no bound."""
+    """An authenticated credential. Empty bounds mean no bound.
+
+    `membership_update_time`: REST shows this caller users whose `updated_at` moves when they join or leave a group.
+    """
 
     id: str
     scopes: frozenset[Scope]
     organization_ids: frozenset[str] = frozenset()
     directory_ids: frozenset[str] = frozenset()
+    membership_update_time: bool = False
 
     def require(self, scope: Scope) -> None:
         """Raise ScopeMissingError unless the caller was made for `scope`."""
-        if scope not in self.scopes and Scope.ADMIN not in self.scopes:
+        included = (Scope.ADMIN in self.scopes and scope is not Scope.SETUP) or (
+            Scope.DELIVER in self.scopes and scope in _TO_DELIVER
+        )
+        if scope not in self.scopes and not included:
             raise ScopeMissingError(f"this credential lacks the scope {scope.value!r}", scope=scope.value)
 
     def reaches(self, directory_id: str, organization_id: str) -> bool:

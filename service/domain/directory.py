@@ -1,4 +1,4 @@
-"""A directory and its organization. Values only."""
+"""A directory and its tokens. Values only."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,17 +14,6 @@ class DirectoryState(StrEnum):
     LINKED = "linked"
     DISABLED = "disabled"
     DELETED = "deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Organization:
-    """A company."""
-
-    id: str
-    name: str
-    external_id: str | None
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,11 @@ def check_external_id(external_id: str) -> str | None:
     return _check_text(external_id, "external_id") if external_id else None
 
 
+def check_search(text: str) -> str:
+    """A text to be found in names."""
+    return _check_text(text, "search")
+
+
 def check_provider(provider: str) -> str:
     """A slug of lower-case letters, digits and `-`; empty: `generic`."""
     if not provider:

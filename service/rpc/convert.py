@@ -1,19 +1,21 @@
 """Domain values to protobuf, in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from directorysync.v1 import directory_admin_pb2, directory_ingest_pb2, events_pb2, resources_pb2
+from directorysync.v1 import directory_admin_pb2, directory_ingest_pb2, events_pb2, portal_pb2, resources_pb2
 from service.domain.api_key import ApiKey
 from service.domain.change import Event, GroupMember
 from service.domain.diagnostic import DiagnosticCount
-from service.domain.directory import Directory, DirectoryState, DirectorySummary, DirectoryToken, Organization
+from service.domain.directory import Directory, DirectoryState, DirectorySummary, DirectoryToken
 from service.domain.group import Group
+from service.domain.organization import Organization, OrganizationDomain
 from service.domain.policy import Deactivation, Policy
+from service.domain.portal_link import PortalLink
 from service.domain.user import User
 
 _encode = msgspec.json.encode
@@ -55,6 +57,43 @@ def organization(value: Organization) -> resources_pb2.Organization:
         external_id=value.external_id or "",
         create_time=timestamp(value.created_at),
         update_time=timestamp(value.updated_at),
+        domains=[_domain(domain) for domain in value.domains],
+        metadata=value.metadata,
+    )
+
+
+def _domain(value: OrganizationDomain) -> resources_pb2.OrganizationDomain:
+    return resources_pb2.OrganizationDomain(
+        id=value.id,
+        organization_id=value.organization_id,
+        domain=value.domain,
+        state=resources_pb2.ORGANIZATION_DOMAIN_STATE_VERIFIED
+        if value.verified
+        else resources_pb2.ORGANIZATION_DOMAIN_STATE_PENDING,
+        create_time=timestamp(value.created_at),
+        update_time=timestamp(value.updated_at),
+    )
+
+
+def domains_from(messages: Iterable[resources_pb2.OrganizationDomain]) -> list[tuple[str, bool]]:
+    """resources.proto -> names, and whether they are verified."""
+    verified = resources_pb2.ORGANIZATION_DOMAIN_STATE_VERIFIED
+    return [(message.domain, message.state == verified) for message in messages]
+
+
+def portal_link(value: PortalLink) -> portal_pb2.PortalLink:
+    """PortalLink -> portal.proto."""
+    return portal_pb2.PortalLink(
+        id=value.id,
+        organization_id=value.organization_id,
+        intent=value.intent,
+        return_url=value.return_url,
+        success_url=value.success_url,
+        external_user_id=value.external_user_id,
+        create_time=timestamp(value.created_at),
+        expire_time=timestamp(value.expires_at),
+        redeem_time=timestamp(value.redeemed_at),
+        revoke_time=timestamp(value.revoked_at),
     )
 
 
@@ -124,6 +163,7 @@ def api_key(value: ApiKey) -> directory_admin_pb2.ApiKey:
         expire_time=timestamp(value.expires_at),
         last_use_time=timestamp(value.last_used_at),
         revoke_time=timestamp(value.revoked_at),
+        membership_update_time=value.membership_update_time,
     )
 
 

@@ -7,12 +7,11 @@ from service.app.directories import Directories
 from service.app.organizations import Organizations
 from service.app.tokens import Tokens
 from service.domain.caller import Scope
-from service.domain.naming import check_name
 from service.rpc import convert
 from service.rpc.arguments import moment, required_id
 from service.rpc.edge import Call, Method, UnaryHandler
 from service.rpc.methods import unary_methods
-from service.rpc.paging import page_of
+from service.rpc.paging import page_of, stretch_of
 
 
 class AdminHandlers:
@@ -38,6 +37,7 @@ class AdminHandlers:
             "CreateOrganization": self.create_organization,
             "GetOrganization": self.get_organization,
             "ListOrganizations": self.list_organizations,
+            "UpdateOrganization": self.update_organization,
             "DeleteOrganization": self.delete_organization,
             "CreateDirectory": self.create_directory,
             "UpdateDirectory": self.update_directory,
@@ -56,28 +56,48 @@ class AdminHandlers:
         self, request: pb.CreateOrganizationRequest, call: Call
     ) -> pb.CreateOrganizationResponse:
         """CreateOrganization."""
-        made = await self._organizations.create(call.caller, request.name, request.external_id)
+        made = await self._organizations.create(
+            call.caller,
+            name=request.name,
+            external_id=request.external_id,
+            domains=convert.domains_from(request.domains),
+            metadata=dict(request.metadata),
+        )
         return pb.CreateOrganizationResponse(organization=convert.organization(made))
 
     async def get_organization(self, request: pb.GetOrganizationRequest, call: Call) -> pb.GetOrganizationResponse:
         """GetOrganization."""
-        field = request.WhichOneof("key") or "id"
-        required_id(getattr(request, field), field)
-        found = await self._organizations.get(call.caller, organization_id=request.id, external_id=request.external_id)
+        key = request.WhichOneof("key") or "id"
+        found = await self._organizations.get(call.caller, key, required_id(getattr(request, key), key))
         return pb.GetOrganizationResponse(organization=convert.organization(found))
 
     async def list_organizations(
         self, request: pb.ListOrganizationsRequest, call: Call
     ) -> pb.ListOrganizationsResponse:
         """ListOrganizations."""
-        name = check_name(request.name) if request.name else ""
-        page, token = await page_of(
+        page, token = await stretch_of(
             request,
-            lambda after, limit: self._organizations.page(call.caller, name, after, limit),
+            lambda stretch: self._organizations.page(
+                call.caller, stretch, name=request.name, search=request.search, domains=request.domains
+            ),
             lambda organization: organization.id,
         )
         organizations = [convert.organization(organization) for organization in page]
         return pb.ListOrganizationsResponse(organizations=organizations, next_page_token=token)
+
+    async def update_organization(
+        self, request: pb.UpdateOrganizationRequest, call: Call
+    ) -> pb.UpdateOrganizationResponse:
+        """UpdateOrganization."""
+        updated = await self._organizations.update(
+            call.caller,
+            required_id(request.id, "id"),
+            name=request.name if request.HasField("name") else None,
+            external_id=request.external_id if request.HasField("external_id") else None,
+            domains=convert.domains_from(request.domains.domains) if request.HasField("domains") else None,
+            metadata=dict(request.metadata),
+        )
+        return pb.UpdateOrganizationResponse(organization=convert.organization(updated))
 
     async def delete_organization(
         self, request: pb.DeleteOrganizationRequest, call: Call
@@ -145,6 +165,7 @@ class AdminHandlers:
             organization_ids=[required_id(value, "organization_ids") for value in request.organization_ids],
             directory_ids=[required_id(value, "directory_ids") for value in request.directory_ids],
             expires_at=moment(request, "expire_time"),
+            membership_update_time=request.membership_update_time,
         )
         return pb.CreateApiKeyResponse(api_key=convert.api_key(key), secret=secret)
 

@@ -10,7 +10,7 @@ from service.storage.rows import api_key_from_row
 SQL = load_queries("api_keys")
 
 
-async def insert(connection: Connection | Pool, key: ApiKey, digest: bytes) -> None:
+async def insert(connection: Connection, key: ApiKey, digest: bytes) -> None:
     """Store a new key."""
     await connection.execute(
         SQL["insert"],
@@ -23,6 +23,7 @@ async def insert(connection: Connection | Pool, key: ApiKey, digest: bytes) -> N
         list(key.directory_ids),
         key.created_at,
         key.expires_at,
+        key.membership_update_time,
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables `api_key` and `directory_token` as authentication sees them: digests in, what they open out."""
+"""Tables of credentials as authentication sees them: digests in, what they open out."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +17,13 @@ CONNECTION_ERRORS = (*BROKEN, asyncpg.PostgresError, TimeoutError)
 _CHANNEL = "directorysync_credentials"
 _PING_SECONDS = 10.0
 
-# Directory id (empty for an API key) and id of the credential.
+# Directory id (empty for all but tokens) and id of the credential.
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A live credential; `directory_id` is empty for an API key."""
+    """A live credential; `directory_id` is empty for all but tokens."""
 
     caller: Caller
     expires_at: datetime | None
@@ -84,5 +84,6 @@ def _credential(row: Any) -> Credential:
         scopes=frozenset(Scope(scope) for scope in row["scopes"]),
         organization_ids=frozenset(row["organization_ids"]),
         directory_ids=frozenset(row["directory_ids"]),
+        membership_update_time=row["membership_update_time"],
     )
     return Credential(caller, row["expires_at"], row["directory_id"] or "")

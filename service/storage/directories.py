@@ -107,6 +107,6 @@ async def purge(pool: Pool, directory_id: str, chunk: int) -> None:
             pass
 
 
-async def known(pool: Pool, ids: Sequence[str]) -> set[str]:
+async def known(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Those of the ids that exist."""
-    return {row["id"] for row in await pool.fetch(SQL["known"], ids)}
+    return {row["id"] for row in await connection.fetch(SQL["known"], ids)}

@@ -9,8 +9,9 @@ import msgspec
 from service.domain.api_key import ApiKey
 from service.domain.caller import Scope
 from service.domain.change import GroupMember
-from service.domain.directory import Directory, DirectoryState, DirectoryToken, Organization
+from service.domain.directory import Directory, DirectoryState, DirectoryToken
 from service.domain.group import Group, Member
+from service.domain.organization import Organization, OrganizationDomain
 from service.domain.policy import policy_of
 from service.domain.user import User
 
@@ -26,11 +27,24 @@ def decode_document(text: str) -> dict[str, Any]:
 
 
 def organization_from_row(row: Row) -> Organization:
-    """A row of `organization`."""
+    """A row of `organization` with its rows of `organization_domain` as `domains`."""
     return Organization(
         id=row["id"],
         name=row["name"],
         external_id=row["external_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        domains=tuple(_domain_from_row(domain) for domain in row["domains"]),
+        metadata=decode_document(row["metadata"]),
+    )
+
+
+def _domain_from_row(row: Row) -> OrganizationDomain:
+    return OrganizationDomain(
+        id=row["id"],
+        organization_id=row["organization_id"],
+        domain=row["domain"],
+        verified=row["verified"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
@@ -77,6 +91,7 @@ def api_key_from_row(row: Row) -> ApiKey:
         expires_at=row["expires_at"],
         last_used_at=row["last_used_at"],
         revoked_at=row["revoked_at"],
+        membership_update_time=row["membership_update_time"],
     )
 
 

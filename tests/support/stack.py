@@ -19,6 +19,7 @@ from service.app.directories import Directories
 from service.app.eventlog import EventLog
 from service.app.lookups import Lookups
 from service.app.organizations import Organizations
+from service.app.portal_links import PortalLinks
 from service.app.search import Search
 from service.app.tokens import Tokens
 from service.domain.group import Group
@@ -29,6 +30,7 @@ from service.rpc.directory_sync import LookupHandlers, ServerInfo
 from service.rpc.edge import CallFailed, Edge
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.memberships import MembershipHandlers
+from service.rpc.portal import PortalHandlers
 from service.rpc.search import SearchHandlers
 from service.storage.database import Pool, open_pool
 from service.telemetry import Telemetry
@@ -194,6 +196,9 @@ async def open_stack(database_url: str, time: ManualTime | None = None) -> Async
             *AdminHandlers(organizations, directories, tokens, api_keys, diagnostics).methods(),
             *LookupHandlers(lookups, directories, ServerInfo("1.2.3", 30)).methods(),
             *MembershipHandlers(lookups).methods(),
+            *PortalHandlers(
+                PortalLinks(pool, credentials=credentials, new_ids=new_ids, clock=clock, telemetry=telemetry)
+            ).methods(),
             *SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock)).methods(),
         ]
         edge = Edge(

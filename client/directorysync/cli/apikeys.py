@@ -44,6 +44,7 @@ class Scope(StrEnum):
     read = "read"
     watch = "watch"
     provision = "provision"
+    deliver = "deliver"
 
 
 @app.command()
@@ -59,6 +60,13 @@ def create(
     ] = None,
     directory: Annotated[list[str] | None, typer.Option(help="Only this directory: its id; may be repeated.")] = None,
     expires: Expires = None,
+    membership_update_time: Annotated[
+        bool,
+        typer.Option(
+            "--membership-update-time",
+            help="REST: a user's `updated_at` moves when the user joins or leaves a group; WorkOS leaves it.",
+        ),
+    ] = False,
     output: DocumentOutput = Format.table,
 ) -> None:
     """Make an API key. It is shown this once."""
@@ -70,6 +78,7 @@ def create(
             organization_ids=organization,
             directory_ids=directory,
             expire_time=as_timestamp(expires),
+            membership_update_time=membership_update_time,
         )
         return await client.admin.CreateApiKey(request)
 

@@ -1,11 +1,11 @@
 """`dirsync organization`: the companies whose directories these are."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from directorysync.cli.failure import Failure
+from directorysync.cli.failure import USAGE, Failure
 from directorysync.cli.output import (
     Column,
     DocumentOutput,
@@ -20,14 +20,32 @@ from directorysync.cli.session import call
 from directorysync.client import Client
 from directorysync.paging import every
 from directorysync.v1 import directory_admin_pb2 as admin_pb2
-from directorysync.v1.resources_pb2 import Organization
+from directorysync.v1.resources_pb2 import Organization, OrganizationDomain, OrganizationDomainState
 
 app = typer.Typer(help="Companies whose directories these are.", no_args_is_help=True)
 
 _ID = re.compile(r"org_[0-9A-HJKMNP-TV-Z]{26}")
+
+
+def _note(text: str) -> tuple[str, str]:
+    """`key=value`; an empty value removes the key."""
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise typer.BadParameter("give KEY=VALUE")
+    return key, value
+
+
+Domains = Annotated[list[str] | None, typer.Option(help="A domain, not proven; may be repeated.")]
+VerifiedDomains = Annotated[list[str] | None, typer.Option(help="A domain that you vouch for; may be repeated.")]
+Metadata = Annotated[
+    list[Any] | None,
+    typer.Option(parser=_note, metavar="KEY=VALUE", help="A note; may be repeated. An empty value removes it."),
+]
+
 _COLUMNS: tuple[Column, ...] = (
     ("ID", lambda organization: organization.id),
     ("NAME", lambda organization: organization.name),
+    ("DOMAINS", lambda organization: ",".join(domain.domain for domain in organization.domains)),
     ("EXTERNAL ID", lambda organization: organization.external_id),
     ("CREATED", lambda organization: time_text(organization.create_time)),
 )
@@ -37,12 +55,14 @@ _COLUMNS: tuple[Column, ...] = (
 def list_organizations(
     context: typer.Context,
     name: Annotated[str, typer.Option(help="Only those with exactly this name.")] = "",
+    search: Annotated[str, typer.Option(help="Only those whose name holds this text, in any case.")] = "",
+    domain: Annotated[list[str] | None, typer.Option(help="Only those with this domain; may be repeated.")] = None,
     output: ListOutput = Format.table,
 ) -> None:
     """List organizations, oldest first."""
 
     async def show(client: Client) -> None:
-        request = admin_pb2.ListOrganizationsRequest(name=name)
+        request = admin_pb2.ListOrganizationsRequest(name=name, search=search, domains=domain)
         await show_list(every(client.admin.ListOrganizations, request, "organizations"), _COLUMNS, output)
 
     call(context, show)
@@ -51,14 +71,23 @@ def list_organizations(
 @app.command()
 def create(
     context: typer.Context,
+    *,
     name: Annotated[str, typer.Option(help="Shown to people.")],
     external_id: Annotated[str, typer.Option(help="Your application's own id of the company.")] = "",
+    domain: Domains = None,
+    verified_domain: VerifiedDomains = None,
+    metadata: Metadata = None,
     output: DocumentOutput = Format.table,
 ) -> None:
     """Make an organization. `dirsync directory create` makes one by itself when it is new."""
 
     async def make(client: Client) -> Organization:
-        request = admin_pb2.CreateOrganizationRequest(name=name, external_id=external_id)
+        request = admin_pb2.CreateOrganizationRequest(
+            name=name,
+            external_id=external_id,
+            domains=_domains(domain, verified_domain),
+            metadata=dict(metadata or ()),
+        )
         return (await client.admin.CreateOrganization(request)).organization
 
     show_one(call(context, make), output)
@@ -79,6 +108,48 @@ def get(
         return found
 
     show_one(call(context, find), output)
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    organization: Annotated[str, typer.Argument(help="Id or exact name.")],
+    *,
+    name: Annotated[str | None, typer.Option(help="New name.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="Your application's own id; an empty one removes it.")] = None,
+    domain: Domains = None,
+    verified_domain: VerifiedDomains = None,
+    no_domains: Annotated[bool, typer.Option("--no-domains", help="Remove all domains.")] = False,
+    metadata: Metadata = None,
+    output: DocumentOutput = Format.table,
+) -> None:
+    """Change an organization. Domains that are given take the place of all it has."""
+    domains = _domains(domain, verified_domain)
+    if name is None and external_id is None and not (domains or no_domains or metadata):
+        raise Failure("nothing to change: see `dirsync organization update --help` for what there is", USAGE)
+    if domains and no_domains:
+        raise Failure("`--no-domains` cannot be combined with domains", USAGE)
+
+    async def change(client: Client) -> Organization:
+        found = await find_organization(client, organization)
+        if found is None:
+            raise Failure(f"there is no organization `{organization}`")
+        request = admin_pb2.UpdateOrganizationRequest(
+            id=found.id, name=name, external_id=external_id, metadata=dict(metadata or ())
+        )
+        if domains or no_domains:
+            request.domains.CopyFrom(admin_pb2.OrganizationDomains(domains=domains))
+        return (await client.admin.UpdateOrganization(request)).organization
+
+    show_one(call(context, change), output)
+
+
+def _domains(pending: list[str] | None, verified: list[str] | None) -> list[OrganizationDomain]:
+    vouched = OrganizationDomainState.ORGANIZATION_DOMAIN_STATE_VERIFIED
+    return [
+        *(OrganizationDomain(domain=domain) for domain in pending or ()),
+        *(OrganizationDomain(domain=domain, state=vouched) for domain in verified or ()),
+    ]
 
 
 @app.command()

@@ -1,18 +1,31 @@
 -- name: by_digest
--- Live credentials by the SHA-256 of their secrets: API keys, and tokens of directories that are not deleted.
-SELECT k.secret_sha256, k.id, NULL AS directory_id, k.scopes, k.organization_ids, k.directory_ids, k.expires_at
+-- Live credentials by the SHA-256 of their secrets: API keys, tokens of directories that are not deleted, links to the
+-- portal that nobody opened yet, and sessions of those that were opened.
+SELECT k.secret_sha256, k.id, NULL AS directory_id, k.scopes, k.organization_ids, k.directory_ids, k.expires_at,
+       k.membership_update_time
   FROM api_key k
  WHERE k.secret_sha256 = ANY ($1::bytea[]) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
 UNION ALL
-SELECT t.secret_sha256, t.id, t.directory_id, '{provision}', '{}', ARRAY[t.directory_id]::text[], t.expires_at
+SELECT t.secret_sha256, t.id, t.directory_id, '{provision}', '{}', ARRAY[t.directory_id]::text[], t.expires_at, false
   FROM directory_token t JOIN directory d ON d.id = t.directory_id
  WHERE t.secret_sha256 = ANY ($1::bytea[]) AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)
    AND d.state <> 'deleted'
+UNION ALL
+SELECT p.secret_sha256, p.id, NULL, '{setup}', ARRAY[p.organization_id]::text[], '{}', p.expires_at, false
+  FROM portal_link p
+ WHERE p.secret_sha256 = ANY ($1::bytea[]) AND p.redeemed_at IS NULL AND p.revoked_at IS NULL AND p.expires_at > $2
+UNION ALL
+SELECT s.session_sha256, s.session_id, NULL, '{setup}', ARRAY[s.organization_id]::text[], '{}', s.session_expires_at, false
+  FROM portal_link s
+ WHERE s.session_sha256 = ANY ($1::bytea[]) AND s.revoked_at IS NULL AND s.session_expires_at > $2
 
 -- name: live
--- Which of these are still good: API keys by id, tokens by directory and id.
+-- Which of these are still good: API keys and sessions of the portal by id, tokens by directory and id.
 SELECT k.id FROM api_key k
  WHERE k.id = ANY ($2::text[]) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)
+UNION ALL
+SELECT s.session_id FROM portal_link s
+ WHERE s.session_id = ANY ($2::text[]) AND s.revoked_at IS NULL AND s.session_expires_at > $3
 UNION ALL
 SELECT t.id
   FROM unnest($1::text[], $2::text[]) AS n (directory_id, id)

@@ -289,6 +289,7 @@ async def test_api_keys_are_listed_and_revoked(stack: Stack) -> None:
         ({"name": "", "scopes": ["read"]}, "name"),
         ({"name": "k"}, "scopes"),
         ({"name": "k", "scopes": ["read", "everything"]}, "scopes"),
+        ({"name": "k", "scopes": ["setup"]}, "scopes"),
         ({"name": "k", "scopes": ["read"], "organization_ids": ["org_none"]}, "organization_ids"),
         ({"name": "k", "scopes": ["read"], "directory_ids": ["directory_none"]}, "directory_ids"),
         ({"name": "k", "scopes": ["read"], "directory_ids": [""]}, "directory_ids"),
@@ -343,3 +344,14 @@ async def test_secrets_are_not_stored(stack: Stack) -> None:
         for row in await stack.pool.fetch(f"SELECT t::text AS text FROM {table} t"):
             assert made.secret not in row["text"]
             assert made.secret.encode().hex() not in row["text"]
+
+
+async def test_an_api_key_for_dispatchers_and_one_that_sees_memberships_move(stack: Stack) -> None:
+    made = await stack.call(
+        "DirectoryAdmin/CreateApiKey", name="k", scopes=["deliver", "read"], membership_update_time=True
+    )
+    assert (list(made.api_key.scopes), made.api_key.membership_update_time) == (["read", "deliver"], True)
+    assert (await stack.call("DirectoryAdmin/ListApiKeys")).api_keys[-1] == made.api_key
+    caller = await stack.credentials.authenticate(made.secret)
+    assert (caller.scopes, caller.membership_update_time) == ({Scope.READ, Scope.DELIVER}, True)
+    assert not (await stack.credentials.authenticate(await stack.key("read"))).membership_update_time
