@@ -1,14 +1,15 @@
 """Named subscriptions, and those of webhook endpoints: made, found, moved, forgotten."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from service.app.clock import Clock, IdSource
-from service.app.tail_scope import EventFilter, resolve_scope
-from service.app.tail_start import Edge, Start, locate
+from service.app.tail_scope import EventFilter, Scope, resolve_scope, scope_within
+from service.app.tail_start import Edge, Point, locate
 from service.domain import ids
 from service.domain.caller import Caller, not_found
 from service.domain.cursor import feed_cursor
-from service.domain.errors import LimitExceededError
+from service.domain.errors import LimitExceededError, StorageUnavailableError
 from service.domain.subscription import Bounds, Subscription, check_subscription_name, reach_of
 from service.storage import feed as feed_table
 from service.storage import subscriptions as table
@@ -16,6 +17,16 @@ from service.storage.database import Connection, Pool
 from service.storage.feed import Source
 
 MAX_SUBSCRIPTIONS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A place: behind the event of this id."""
+
+    event_id: str
+
+
+Position = Point | Behind
 
 
 async def reach_within(source: Source, caller: Caller, wanted: EventFilter) -> Bounds:
@@ -69,14 +80,14 @@ class Subscriptions:
         self._ids = new_ids
         self._clock = clock
 
-    async def create(self, caller: Caller, name: str, wanted: EventFilter, start: Start) -> Subscription:
+    async def create(self, caller: Caller, name: str, wanted: EventFilter, start: Position) -> Subscription:
         """AlreadyExistsError for a name that is taken; what `locate` raises for a start that cannot be."""
         check_subscription_name(name)
         reach = await reach_within(self._pool, caller, wanted)
         if await table.count(self._pool) >= MAX_SUBSCRIPTIONS:
             detail = f"there are {MAX_SUBSCRIPTIONS} subscriptions already"
             raise LimitExceededError(detail, limit=str(MAX_SUBSCRIPTIONS))
-        cursor, place = await self._place(caller, wanted, start)
+        cursor, place = await self._place(caller, await resolve_scope(self._pool, caller, wanted), start)
         subscription_id = self._ids.new(ids.SUBSCRIPTION)
         await table.insert(
             self._pool,
@@ -103,11 +114,12 @@ class Subscriptions:
         """Behind an id, oldest first."""
         return await table.page(self._pool, after, limit, Bounds.of(caller))
 
-    async def reset(self, caller: Caller, id_or_name: str, start: Start) -> Subscription:
+    async def reset(self, caller: Caller, id_or_name: str, start: Position) -> Subscription:
         """To another place in the log; its reader gets LEASE_LOST."""
         found = await self.get(caller, id_or_name)
         wanted = EventFilter(found.directory_ids, found.organization_ids, found.types)
-        cursor, place = await self._place(caller, wanted, start)
+        scope = scope_within(found.bounds.organization_ids, found.bounds.directory_ids, wanted)
+        cursor, place = await self._place(caller, scope, start)
         if not await table.move(self._pool, found.id, cursor, place):
             raise not_found("Subscription", id_or_name)
         return await self.get(caller, found.id)
@@ -118,9 +130,10 @@ class Subscriptions:
         if not await table.delete(self._pool, found.id):
             raise not_found("Subscription", id_or_name)
 
-    async def _place(self, caller: Caller, wanted: EventFilter, start: Start) -> tuple[str, int]:
+    async def _place(self, caller: Caller, scope: Scope, start: Position) -> tuple[str, int]:
         """Where it begins, as a position of the feed: the cursor of a directory is good for its filter only."""
-        scope = await resolve_scope(self._pool, caller, wanted)
+        if isinstance(start, Behind):
+            start = await self._behind(caller, start.event_id)
         at = await locate(self._pool, scope, start)
         if not at.by_number:
             return feed_cursor(at.epoch, at.place), at.place
@@ -131,3 +144,12 @@ class Subscriptions:
             state = await feed_table.state(self._pool)
             position = 0 if state is None else state.oldest
         return feed_cursor(at.epoch, position), position
+
+    async def _behind(self, caller: Caller, event_id: str) -> str:
+        """The cursor behind an event, committed in the middle of a command or not."""
+        found = await table.event_place(self._pool, event_id)
+        if found is None or not caller.reaches(found.directory_id, found.organization_id):
+            raise not_found("Event", event_id)
+        if found.position is None:
+            raise StorageUnavailableError("the event has no position yet; try again")
+        return feed_cursor(found.epoch, found.position)

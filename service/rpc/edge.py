@@ -5,8 +5,9 @@ gRPC (service.rpc.server) and the in-process channel (service.rpc.local) both en
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +16,13 @@ import grpc
 from google.protobuf.message import Message
 
 from service.domain.caller import Caller, Scope
-from service.domain.errors import ArgumentError, CredentialsInvalidError, DrainingError, StorageUnavailableError
+from service.domain.errors import (
+    ArgumentError,
+    CredentialsInvalidError,
+    DrainingError,
+    LimitExceededError,
+    StorageUnavailableError,
+)
 from service.rpc.status import Failure, failure_of, internal
 from service.storage.database import BROKEN, NOT_STORABLE
 from service.telemetry import Telemetry
@@ -35,15 +42,20 @@ class Call:
     caller: Caller
     request_id: str
     deadline: float | None
+    idempotency_key: str | None = None
 
 
 UnaryHandler = Callable[[Any, Call], Awaitable[Message]]
 StreamHandler = Callable[[Any, Call], AsyncGenerator[bytes]]
+DuplexHandler = Callable[[AsyncIterator[Any], Call], AsyncGenerator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One RPC. A stream handler yields serialised responses, so that equal readers share their bytes."""
+    """One RPC, of one kind: `unary`, `stream` (of responses) or `duplex` (streams of both).
+
+    Handlers of streams yield serialised responses, so that equal readers share their bytes.
+    """
 
     path: str
     request: type[Message]
@@ -51,6 +63,7 @@ class Method:
     scopes: tuple[Scope, ...]
     unary: UnaryHandler | None = None
     stream: StreamHandler | None = None
+    duplex: DuplexHandler | None = None
 
 
 class CallFailed(Exception):
@@ -65,10 +78,15 @@ class CallFailed(Exception):
 request_id_var: ContextVar[str] = ContextVar("request_id", default="")
 
 _MAX_REQUEST_ID = 128
+# An idle stream costs about 20 KiB; what its reader does not read is bounded elsewhere (service.rpc.outflow).
+STREAMS_PER_CREDENTIAL = 1_000
 
 
 class Edge:
-    """Runs methods for a carrier. `draining` makes new calls fail with SERVER_DRAINING."""
+    """Runs methods for a carrier. `draining` makes new calls fail with SERVER_DRAINING.
+
+    Where a carrier names a `caller`, it is the one of calls without a credential: a part of this process.
+    """
 
     def __init__(
         self,
@@ -77,15 +95,23 @@ class Edge:
         authenticate: Authenticate,
         new_request_id: Callable[[], str],
         telemetry: Telemetry,
+        streams_per_credential: int = STREAMS_PER_CREDENTIAL,
     ) -> None:
         self.methods: Mapping[str, Method] = {method.path: method for method in methods}
         self.draining = False
+        self._streams_per_credential = streams_per_credential
+        self._streams: Counter[str] = Counter()
         self._authenticate = authenticate
         self._new_request_id = new_request_id
         self._telemetry = telemetry
 
     async def unary(
-        self, method: Method, request: Message, metadata: Mapping[str, str], timeout: float | None
+        self,
+        method: Method,
+        request: Message,
+        metadata: Mapping[str, str],
+        timeout: float | None,
+        caller: Caller | None = None,
     ) -> Message:
         """Answer or raise CallFailed. `timeout` is in seconds."""
         assert method.unary is not None  # noqa: S101 (carriers register by kind)
@@ -94,7 +120,7 @@ class Edge:
         token = request_id_var.set(request_id)
         code = "OK"
         try:
-            call = await self._admit(method, metadata, request_id, timeout)
+            call = await self._admit(method, metadata, request_id, timeout, caller)
             if timeout is None:
                 return await method.unary(request, call)
             async with asyncio.timeout(timeout):
@@ -108,20 +134,26 @@ class Edge:
             self._telemetry.rpc_done(method.path, code, time.monotonic() - started, request_id)
 
     async def stream(
-        self, method: Method, request: Message, metadata: Mapping[str, str], timeout: float | None
+        self,
+        method: Method,
+        request: Message | AsyncIterator[Message],
+        metadata: Mapping[str, str],
+        timeout: float | None,
+        caller: Caller | None = None,
     ) -> AsyncGenerator[bytes]:
-        """Yield serialised responses or raise CallFailed."""
-        assert method.stream is not None  # noqa: S101 (carriers register by kind)
+        """Yield serialised responses or raise CallFailed. `request`: of a duplex method, the requests as they come."""
+        handler: Any = method.stream or method.duplex
         started = time.monotonic()
         request_id = self._request_id(metadata)
         code = "OK"
         self._telemetry.stream_opened(method.path)
         try:
-            call = await self._admit(method, metadata, request_id, timeout)
+            call = await self._admit(method, metadata, request_id, timeout, caller)
             # Closed here and not by the collector: what a reader holds is given back at once.
-            async with aclosing(method.stream(request, call)) as messages:
-                async for message in messages:
-                    yield message
+            with self._counted(call.caller, caller):
+                async with aclosing(handler(request, call)) as messages:
+                    async for message in messages:
+                        yield message
         except GeneratorExit:
             code = "CANCELLED"
             raise
@@ -133,16 +165,42 @@ class Edge:
             self._telemetry.stream_closed(method.path)
             self._telemetry.rpc_done(method.path, code, time.monotonic() - started, request_id)
 
-    async def _admit(self, method: Method, metadata: Mapping[str, str], request_id: str, timeout: float | None) -> Call:
+    @contextmanager
+    def _counted(self, caller: Caller, own: Caller | None) -> Iterator[None]:
+        """One more stream of a credential, within the ceiling; parts of this process have none."""
+        if caller is own:
+            yield
+            return
+        if self._streams[caller.id] >= self._streams_per_credential:
+            limit = self._streams_per_credential
+            raise LimitExceededError(f"this credential has {limit} streams open here already", limit=str(limit))
+        self._streams[caller.id] += 1
+        try:
+            yield
+        finally:
+            self._streams[caller.id] -= 1
+            if not self._streams[caller.id]:
+                del self._streams[caller.id]
+
+    async def _admit(
+        self,
+        method: Method,
+        metadata: Mapping[str, str],
+        request_id: str,
+        timeout: float | None,
+        caller: Caller | None,
+    ) -> Call:
         if self.draining:
             raise DrainingError("the server is going away; try another or try again")
-        scheme, _, secret = metadata.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secret:
-            raise CredentialsInvalidError("a bearer credential is needed")
-        caller = await self._authenticate(secret.strip())
+        if caller is None or "authorization" in metadata:
+            scheme, _, secret = metadata.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not secret:
+                raise CredentialsInvalidError("a bearer credential is needed")
+            caller = await self._authenticate(secret.strip())
         for scope in method.scopes:
             caller.require(scope)
-        return Call(caller, request_id, None if timeout is None else time.monotonic() + timeout)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        return Call(caller, request_id, deadline, metadata.get("idempotency-key"))
 
     def _request_id(self, metadata: Mapping[str, str]) -> str:
         given = metadata.get("x-request-id", "")

@@ -4,23 +4,30 @@ A gRPC hop costs several times what a whole SCIM request does; the call below co
 decides is the same Edge. Failures arrive as grpc.aio.AioRpcError, as from a real channel.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
+from service.domain.caller import Caller
 from service.rpc.edge import CallFailed, Edge, Method
+from service.rpc.status import Failure
 
 _DETAILS = "grpc-status-details-bin"
 Metadata = Sequence[tuple[str, str]]
 
 
 class LocalChannel:
-    """What generated stubs ask of a channel: `unary_unary` and `unary_stream` (`unary_…` of grpc.aio.Channel)."""
+    """What generated stubs ask of a channel: `unary_unary`, `unary_stream` and `stream_stream` of grpc.aio.Channel.
 
-    def __init__(self, edge: Edge) -> None:
+    `caller` is whose calls without a credential are: a part of this process, which needs no secret.
+    """
+
+    def __init__(self, edge: Edge, caller: Caller | None = None) -> None:
         self._edge = edge
+        self._caller = caller
 
     def unary_unary(self, path: str, *_: Any, **__: Any) -> Callable[..., Any]:
         """A callable like UnaryUnaryMultiCallable: `await call(request, timeout=…, metadata=…)`."""
@@ -30,7 +37,7 @@ class LocalChannel:
             if method is None:
                 raise _unimplemented(path)
             try:
-                return await self._edge.unary(method, request, dict(metadata), timeout)
+                return await self._edge.unary(method, request, dict(metadata), timeout, self._caller)
             except CallFailed as failed:
                 raise _as_rpc_error(failed) from None
 
@@ -43,19 +50,58 @@ class LocalChannel:
         def call(request: Message, *, timeout: float | None = None, metadata: Metadata = (), **_: Any) -> Any:
             if method is None:
                 raise _unimplemented(path)
-            return _stream(self._edge, method, request, dict(metadata), timeout)
+            return self._messages(method, request, dict(metadata), timeout)
 
         return call
 
+    def stream_stream(self, path: str, *_: Any, **__: Any) -> Callable[..., Any]:
+        """A callable like StreamStreamMultiCallable: `async for message in call(requests, metadata=…)`.
 
-async def _stream(
-    edge: Edge, method: Method, request: Message, metadata: dict[str, str], timeout: float | None
-) -> AsyncIterator[Message]:
+        `requests` are an iterator of either kind. When they end, the method is told, and ends.
+        """
+        method = self._edge.methods.get(path)
+
+        def call(
+            requests: AsyncIterable[Message] | Iterable[Message],
+            *,
+            timeout: float | None = None,
+            metadata: Metadata = (),
+            **_: Any,
+        ) -> Any:
+            if method is None:
+                raise _unimplemented(path)
+            return self._messages(method, _requests(requests), dict(metadata), timeout)
+
+        return call
+
+    async def _messages(
+        self,
+        method: Method,
+        request: Message | AsyncIterator[Message],
+        metadata: dict[str, str],
+        timeout: float | None,
+    ) -> AsyncGenerator[Message]:
+        try:
+            async with aclosing(self._edge.stream(method, request, metadata, timeout, self._caller)) as answers:
+                async for data in answers:
+                    yield method.response.FromString(data)
+        except CallFailed as failed:
+            raise _as_rpc_error(failed) from None
+
+
+async def _requests(given: AsyncIterable[Message] | Iterable[Message]) -> AsyncGenerator[Message]:
     try:
-        async for data in edge.stream(method, request, metadata, timeout):
-            yield method.response.FromString(data)
-    except CallFailed as failed:
-        raise _as_rpc_error(failed) from None
+        if isinstance(given, AsyncIterable):
+            async for request in given:
+                yield request
+        else:
+            for request in given:
+                yield request
+    except Exception as error:
+        # As grpc.aio does it: the call is cancelled by the side that cannot go on.
+        raise CallFailed(
+            Failure(grpc.StatusCode.CANCELLED, "CANCELLED", "the requests ended in an error", {})
+        ) from error
 
 
 def _as_rpc_error(failed: CallFailed) -> grpc.aio.AioRpcError:

@@ -94,9 +94,8 @@ def _handler(edge: Edge, method: Method, patience: float) -> Any:
             response_serializer=method.response.SerializeToString,
         )
     # Responses are bytes already: no serializer.
-    return grpc.unary_stream_rpc_method_handler(
-        _stream(edge, method, patience), request_deserializer=method.request.FromString
-    )
+    kind = grpc.stream_stream_rpc_method_handler if method.duplex else grpc.unary_stream_rpc_method_handler
+    return kind(_stream(edge, method, patience), request_deserializer=method.request.FromString)
 
 
 def _unary(edge: Edge, method: Method) -> Any:
@@ -111,7 +110,7 @@ def _unary(edge: Edge, method: Method) -> Any:
 
 
 def _stream(edge: Edge, method: Method, patience: float) -> Any:
-    async def serve(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         try:
             async with aclosing(edge.stream(method, request, _metadata(context), None)) as messages:
                 await _send(messages, method, context, patience)

@@ -22,14 +22,15 @@ NAMED = "named"
 WEBHOOK = "webhook"
 
 Source = Connection | Pool
+# Id of a subscription and the lease_epoch that a reader was given.
+Lease = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What one reader acknowledged and was sent. `cursor` and `place` are None where acknowledgements come another way.
 
-    `sent`: last position sent. `redelivered`: how often what is not acknowledged was sent before. `error`: None leaves
-    the last one.
+    `sent`: last position sent. `attempts`: how often what is not acknowledged was sent. `error`: None leaves the last.
     """
 
     subscription_id: str
@@ -37,7 +38,7 @@ class Progress:
     cursor: str | None
     place: int | None
     sent: int
-    redelivered: int
+    attempts: int
     done: bool = False
     error: str | None = None
 
@@ -125,18 +126,18 @@ async def holder(source: Source, subscription_id: str) -> tuple[str, timedelta] 
     return None if row is None else (row["consumer"], row["remaining"] or timedelta())
 
 
-async def held(source: Source, leases: Sequence[tuple[str, int]]) -> set[str]:
-    """Ids of the subscriptions whose lease_epoch is still this one."""
-    return _ids(await source.fetch(SQL["held"], *_columns(leases)))
+async def held(source: Source, leases: Sequence[Lease]) -> set[Lease]:
+    """Those whose lease_epoch is still this one."""
+    return _leases(await source.fetch(SQL["held"], *_columns(leases)))
 
 
-async def renew(source: Source, leases: Sequence[tuple[str, int]], duration: timedelta) -> set[str]:
-    """The same, and their leases hold for another `duration`."""
-    return _ids(await source.fetch(SQL["renew"], *_columns(leases), duration))
+async def renew(source: Source, leases: Sequence[Lease], duration: timedelta) -> set[Lease]:
+    """The same, and they hold for another `duration`."""
+    return _leases(await source.fetch(SQL["renew"], *_columns(leases), duration))
 
 
-async def save(source: Source, progress: Sequence[Progress]) -> set[str]:
-    """Write it, never back; ids of those whose lease_epoch is still the one named. `done` gives the lease back."""
+async def save(source: Source, progress: Sequence[Progress]) -> set[Lease]:
+    """Write it, never back; the leases that were still those named. `done` gives the lease back."""
     columns = [
         (
             one.subscription_id,
@@ -144,13 +145,13 @@ async def save(source: Source, progress: Sequence[Progress]) -> set[str]:
             one.cursor,
             one.place,
             one.sent,
-            one.redelivered,
+            one.attempts,
             one.done,
             None if one.error is None else one.error[:MAX_ERROR],
         )
         for one in progress
     ]
-    return _ids(await source.fetch(SQL["save"], *map(list, zip(*columns, strict=True))))
+    return _leases(await source.fetch(SQL["save"], *map(list, zip(*columns, strict=True))))
 
 
 async def acknowledge(source: Source, subscription_id: str, lease_epoch: int, cursor: str) -> None:
@@ -177,6 +178,22 @@ async def position_of(source: Source, directory_id: str, seq: int) -> int | None
     return None if found is None else int(found)
 
 
+@dataclass(frozen=True, slots=True)
+class EventPlace:
+    """Where an event is. `position` is None for the moment between its commit and its numbering."""
+
+    directory_id: str
+    organization_id: str
+    position: int | None
+    epoch: str
+
+
+async def event_place(source: Source, event_id: str) -> EventPlace | None:
+    """None for an event that is not kept, or never was."""
+    row = await source.fetchrow(SQL["event_place"], event_id)
+    return None if row is None else EventPlace(row["directory_id"], row["organization_id"], row["pos"], row["epoch"])
+
+
 def _filter_columns(wanted: Filter, bounds: Bounds, reach: Bounds) -> list[list[str]]:
     return [
         list(wanted.directory_ids),
@@ -189,12 +206,12 @@ def _filter_columns(wanted: Filter, bounds: Bounds, reach: Bounds) -> list[list[
     ]
 
 
-def _columns(leases: Sequence[tuple[str, int]]) -> tuple[list[str], list[int]]:
+def _columns(leases: Sequence[Lease]) -> tuple[list[str], list[int]]:
     return [name for name, _ in leases], [epoch for _, epoch in leases]
 
 
-def _ids(rows: Sequence[asyncpg.Record]) -> set[str]:
-    return {row["id"] for row in rows}
+def _leases(rows: Sequence[asyncpg.Record]) -> set[Lease]:
+    return {(row["id"], row["lease_epoch"]) for row in rows}
 
 
 def _reach(row: asyncpg.Record) -> Bounds:

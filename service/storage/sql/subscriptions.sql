@@ -56,9 +56,8 @@ RETURNING id
 DELETE FROM subscription WHERE id = $1 RETURNING id
 
 -- name: acquire
--- Takes the lease for $3 when it is free, or from its holder if $4. What was sent and not acknowledged is sent again.
-UPDATE subscription SET consumer = $2, lease_epoch = lease_epoch + 1, lease_until = clock_timestamp() + $3::interval,
-       redelivery_count = redelivery_count + (CASE WHEN sent_place > place THEN 1 ELSE 0 END)
+-- Takes the lease for $3 when it is free, or from its holder if $4.
+UPDATE subscription SET consumer = $2, lease_epoch = lease_epoch + 1, lease_until = clock_timestamp() + $3::interval
  WHERE id = $1 AND (lease_until IS NULL OR lease_until <= clock_timestamp() OR $4)
 RETURNING *
 
@@ -69,7 +68,7 @@ SELECT consumer, greatest(lease_until - clock_timestamp(), interval '0') AS rema
 
 -- name: held
 -- Which of the leases ($1 ids, $2 epochs) are still what they were.
-SELECT s.id FROM subscription s
+SELECT s.id, s.lease_epoch FROM subscription s
   JOIN unnest($1::text[], $2::bigint[]) AS h (id, epoch) ON s.id = h.id AND s.lease_epoch = h.epoch
 
 -- name: renew
@@ -80,16 +79,16 @@ WITH held AS (
    ORDER BY s.id FOR UPDATE OF s
 )
 UPDATE subscription s SET lease_until = clock_timestamp() + $3::interval FROM held WHERE s.id = held.id
-RETURNING s.id
+RETURNING s.id, s.lease_epoch
 
 -- name: save
 -- What readers acknowledged and were sent, each fenced by its lease_epoch; never back. $7: the reader has left. $8: what
 -- went wrong; NULL: as it was. $3 is NULL where acknowledgements come another way (webhooks).
 WITH held AS (
-  SELECT s.id, h.cursor, coalesce(h.place, s.place) AS place, h.sent, h.redelivered, h.done, h.error
+  SELECT s.id, h.cursor, coalesce(h.place, s.place) AS place, h.sent, h.attempts, h.done, h.error
     FROM subscription s
     JOIN unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::integer[], $7::boolean[], $8::text[])
-      AS h (id, epoch, cursor, place, sent, redelivered, done, error) ON s.id = h.id AND s.lease_epoch = h.epoch
+      AS h (id, epoch, cursor, place, sent, attempts, done, error) ON s.id = h.id AND s.lease_epoch = h.epoch
    ORDER BY s.id FOR UPDATE OF s
 )
 UPDATE subscription s SET
@@ -97,13 +96,13 @@ UPDATE subscription s SET
        place = greatest(held.place, s.place),
        acked_at = CASE WHEN held.place > s.place THEN clock_timestamp() ELSE s.acked_at END,
        sent_place = CASE WHEN held.sent > greatest(held.place, s.place) THEN held.sent END,
-       redelivery_count = CASE WHEN held.sent > greatest(held.place, s.place) THEN held.redelivered ELSE 0 END,
+       redelivery_count = CASE WHEN held.sent > greatest(held.place, s.place) THEN held.attempts ELSE 0 END,
        consumer = CASE WHEN held.done THEN '' ELSE s.consumer END,
        lease_until = CASE WHEN held.done THEN NULL ELSE s.lease_until END,
        last_error = coalesce(held.error, s.last_error),
        last_error_at = CASE WHEN held.error IS NULL THEN s.last_error_at ELSE clock_timestamp() END
   FROM held WHERE s.id = held.id
-RETURNING s.id
+RETURNING s.id, s.lease_epoch
 
 -- name: acknowledge
 -- Everything up to position $4 is done. Never back; no row when the lease_epoch is another one.
@@ -129,3 +128,11 @@ SELECT max(f.pos) FROM feed f WHERE f.directory_id = $1 AND f.seq <= $2
 SELECT s.epoch, t.pos FROM feed_state s
  CROSS JOIN LATERAL (SELECT f.pos FROM feed_tick f ORDER BY f.tick DESC LIMIT 1) t
  WHERE s.id = 1
+
+-- name: event_place
+-- Where the event of an id is; `pos` is NULL until the sequencer numbered it.
+SELECT e.directory_id, e.organization_id, f.pos, s.epoch
+  FROM event e
+  CROSS JOIN feed_state s
+  LEFT JOIN feed f ON f.directory_id = e.directory_id AND f.seq = e.seq
+ WHERE e.id = $1 AND s.id = 1

@@ -6,8 +6,8 @@
 -- bound himself sees only what lies within his own bounds.
 -- Everything up to position `place` of the feed is acknowledged, and `cursor` says so.
 -- The lease: a reader may move the row only while lease_epoch is the one it was given. lease_until: NULL when nobody reads.
--- sent_place: last position that was sent and is not known to be acknowledged; NULL: none. redelivery_count: how often what
--- lies between place and sent_place was sent before the present reader began, or was told to begin again.
+-- sent_place: last position that was sent and is not known to be acknowledged; NULL: none. redelivery_count: how often
+-- what lies between place and sent_place was sent.
 CREATE TABLE subscription (
   id text COLLATE "C" PRIMARY KEY,
   kind text NOT NULL CHECK (kind IN ('named', 'webhook')),
