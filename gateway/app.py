@@ -1,6 +1,6 @@
 """The gateway as one ASGI application: rooms by the first segment of the path, the access layer around them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import grpc
@@ -13,16 +13,23 @@ from gateway.exchange import exchange_of
 from gateway.health import Probe, Readiness, health_routes
 from gateway.metrics import GatewayMetrics
 from gateway.problems import http_problem, plain_answer
+from gateway.rest.app import RestApp
+from gateway.rest.routes import SEGMENTS
 from gateway.scim.routes import ScimApp
 from gateway.upstream import Upstream
+
+Drain = Callable[[], None]
 
 
 class Gateway:
     """ASGI application; make it with `create_app`."""
 
-    def __init__(self, rooms: dict[str, ASGIApp], metrics: GatewayMetrics, readiness: Readiness) -> None:
+    def __init__(
+        self, rooms: dict[str, ASGIApp], metrics: GatewayMetrics, readiness: Readiness, drains: Sequence[Drain] = ()
+    ) -> None:
         self._rooms = rooms
         self._readiness = readiness
+        self._drains = drains
         self._layered = AccessLayer(self._dispatch, metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,8 +37,10 @@ class Gateway:
         await self._layered(scope, receive, send)
 
     def drain(self) -> None:
-        """Answer `/readyz` with 503 from now on. Requests are still served."""
+        """Answer `/readyz` with 503 from now on, and end streams. Requests are still served."""
         self._readiness.draining = True
+        for drain in self._drains:
+            drain()
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
@@ -59,12 +68,15 @@ def create_app(
     """
     registry = registry or CollectorRegistry()
     readiness = Readiness(ready)
+    upstream = Upstream(channel, config.deadline_seconds)
+    rest = RestApp(upstream, config)
     rooms: dict[str, ASGIApp] = {
-        "scim": ScimApp(Upstream(channel, config.deadline_seconds), config),
+        "scim": ScimApp(upstream, config),
+        **dict.fromkeys(SEGMENTS, rest),
         **health_routes(readiness, metrics_text or partial(generate_latest, registry)),
     }
     for segment, room in extra_routes:
         if segment in rooms:
             raise ValueError(f"two rooms for /{segment}")
         rooms[segment] = room
-    return Gateway(rooms, GatewayMetrics(registry), readiness)
+    return Gateway(rooms, GatewayMetrics(registry), readiness, [rest.drain])

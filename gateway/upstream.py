@@ -1,6 +1,7 @@
 """The one way to the service: stubs over any channel, the caller's credential, a deadline, one kind of error."""
 
 import json
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -94,6 +95,23 @@ class Upstream:
             return await method(request, metadata=caller.metadata(), timeout=self.deadline)
         except grpc.RpcError as error:
             raise problem_of(error) from error
+
+    async def stream(
+        self, method: grpc.aio.UnaryStreamMultiCallable[_Q, _R], request: _Q, caller: Caller
+    ) -> AsyncGenerator[_R]:
+        """A stream in the caller's name, without a deadline; closing the generator ends the call. Raises Problem."""
+        call = method(request, metadata=caller.metadata())
+        try:
+            async for message in call:
+                yield message
+        except grpc.RpcError as error:
+            raise problem_of(error) from error
+        finally:
+            # A channel's call is cancelled, one that stays in the process is a generator.
+            if hasattr(call, "cancel"):
+                call.cancel()
+            elif hasattr(call, "aclose"):
+                await call.aclose()
 
 
 def open_channel(config: GatewayConfig) -> grpc.aio.Channel:

@@ -1,0 +1,111 @@
+"""The pages behind a portal link. Opening one shows a button; only pressing it redeems the link, because mail scanners
+and previews open links too.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+from urllib.parse import parse_qs
+
+from directorysync.v1 import portal_pb2 as pb
+from gateway.bodies import read_text
+from gateway.exchange import Answer
+from gateway.problems import Problem, problem_headers
+from gateway.rest.errors import RestProblem
+from gateway.rest.html import CONTENT_SECURITY_POLICY, MEDIA_TYPE, notice, opening, welcome
+from gateway.rest.request import RestRequest
+from gateway.upstream import Caller
+
+COOKIE: Final = "dirsync_portal"
+_HOME: Final = "/portal"
+_MAX_FORM_BYTES: Final = 4_096
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_HEADERS: Final = [
+    (b"content-security-policy", CONTENT_SECURITY_POLICY),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+Page = Callable[[RestRequest], Awaitable[Answer]]
+
+
+def _page(handler: Page) -> Page:
+    """Failures as pages, for people."""
+
+    async def shown(request: RestRequest) -> Answer:
+        try:
+            return await handler(request)
+        except Problem as failure:
+            request.exchange.reason = failure.reason
+            return _failure(failure)
+
+    return shown
+
+
+@_page
+async def launch(request: RestRequest) -> Answer:
+    """GET: the page with the button. Changes nothing."""
+    secret = request.parameters().text("token")
+    _check_secret(secret)
+    return _html(200, opening(secret))
+
+
+@_page
+async def redeem(request: RestRequest) -> Answer:
+    """POST: redeems the link and goes to the portal with the session's cookie."""
+    if request.exchange.headers.get(b"sec-fetch-site", b"same-origin") not in {b"same-origin", b"none"}:
+        raise RestProblem(403, "This form was sent from another site.")
+    form = parse_qs(await read_text(request.exchange, _MAX_FORM_BYTES), max_num_fields=10)
+    secret = form.get("token", [""])[0]
+    _check_secret(secret)
+    caller = Caller(secret, request.exchange.request_id)
+    reply = await request.upstream.call(request.upstream.admin.RedeemPortalLink, pb.RedeemPortalLinkRequest(), caller)
+    base = request.base_url
+    expires = formatdate(reply.session_expire_time.seconds, usegmt=True)
+    cookie = f"{COOKIE}={reply.session_secret}; Path={_HOME}; Expires={expires}; HttpOnly; SameSite=Lax"
+    if base.startswith("https:"):
+        cookie += "; Secure"
+    headers = [*_HEADERS, (b"location", (base + _HOME).encode()), (b"set-cookie", cookie.encode())]
+    return Answer(303, headers)
+
+
+@_page
+async def home(request: RestRequest) -> Answer:
+    """GET: what an opened link leads to."""
+    caller = Caller(_session(request.exchange.headers.get(b"cookie", b"")), request.exchange.request_id)
+    reply = await request.upstream.call(request.upstream.admin.GetPortalSession, pb.GetPortalSessionRequest(), caller)
+    return _html(200, welcome(reply.organization_name, reply.link.return_url))
+
+
+def _check_secret(secret: str) -> None:
+    if _SECRET.fullmatch(secret) is None:
+        raise RestProblem(404, "This link is not complete.")
+
+
+def _session(header: bytes) -> str:
+    cookies: SimpleCookie = SimpleCookie()
+    try:
+        cookies.load(header.decode("latin-1"))
+    except CookieError:
+        return ""
+    found = cookies.get(COOKIE)
+    return found.value if found is not None and _SECRET.fullmatch(found.value) else ""
+
+
+def _failure(failure: Problem) -> Answer:
+    status = failure.rule.status
+    if failure.reason in {"CREDENTIALS_INVALID", "RESOURCE_NOT_FOUND"}:
+        page = notice(
+            "This link can no longer be used",
+            "A link opens once and only for a short time. Ask whoever sent it to you for a new one.",
+        )
+        return Answer(status, [(b"content-type", MEDIA_TYPE), *_HEADERS], page)
+    page = notice("This did not work", failure.detail if status < 500 else "Please try again in a moment.")
+    return Answer(status, [*problem_headers(failure, MEDIA_TYPE), *_HEADERS], page, failure.close)
+
+
+def _html(status: int, page: bytes) -> Answer:
+    return Answer(status, [(b"content-type", MEDIA_TYPE), *_HEADERS], page)
