@@ -21,6 +21,7 @@ from service.app.diagnostics import Diagnostics
 from service.app.directories import Directories
 from service.app.eventlog import EventLog
 from service.app.feed import Feed
+from service.app.idempotency import Idempotency
 from service.app.ingest import Ingest
 from service.app.lookups import Lookups
 from service.app.organizations import Organizations
@@ -36,6 +37,7 @@ from service.rpc.directory_ingest import IngestHandlers
 from service.rpc.directory_sync import LookupHandlers, ServerInfo
 from service.rpc.edge import Edge, Method
 from service.rpc.events import EventHandlers, EventWire
+from service.rpc.idempotency import answered_once
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.local import LocalChannel
 from service.rpc.memberships import MembershipHandlers
@@ -88,15 +90,7 @@ class _Parts:
         self.telemetry = Telemetry()
         self.failed = asyncio.Event()
         self.credentials = Credentials(pool, config.database_url, self.clock, self.telemetry)
-        self.feed = Feed(
-            config.database_url,
-            pool,
-            self.clock,
-            self.telemetry,
-            wire=EventWire(),
-            still_valid=self.credentials.still_valid,
-            ring_events=config.ring_events,
-        )
+        self.feed = self._feed()
         self.sequencer = Sequencer(
             config.database_url,
             self.clock,
@@ -106,23 +100,47 @@ class _Parts:
         )
         log = EventLog(event_bytes, self.ids, self.clock, self.sequencer.hint)
         self.committer = self._committer()
-        self.directories = Directories(
-            pool,
+        self.directories = self._directories(log)
+        self.diagnostics = Diagnostics(pool, self.clock, self.telemetry)
+        self.portal_links = PortalLinks(
+            pool, credentials=self.credentials, new_ids=self.ids, clock=self.clock, telemetry=self.telemetry
+        )
+        self.idempotency = self._idempotency()
+        self.edge = Edge(
+            self._methods(log),
+            authenticate=self.credentials.authenticate,
+            new_request_id=lambda: self.ids.new("req_"),
+            telemetry=self.telemetry,
+        )
+
+    def _directories(self, log: EventLog) -> Directories:
+        return Directories(
+            self.pool,
             log=log,
             credentials=self.credentials,
             new_ids=self.ids,
             clock=self.clock,
             telemetry=self.telemetry,
         )
-        self.diagnostics = Diagnostics(pool, self.clock, self.telemetry)
-        self.portal_links = PortalLinks(
-            pool, credentials=self.credentials, new_ids=self.ids, clock=self.clock, telemetry=self.telemetry
-        )
-        self.edge = Edge(
-            self._methods(log),
-            authenticate=self.credentials.authenticate,
-            new_request_id=lambda: self.ids.new("req_"),
+
+    def _idempotency(self) -> Idempotency:
+        return Idempotency(
+            self.pool,
+            clock=self.clock,
             telemetry=self.telemetry,
+            width=self.config.pool_size // 2,
+            committed=self.sequencer.hint,
+        )
+
+    def _feed(self) -> Feed:
+        return Feed(
+            self.config.database_url,
+            self.pool,
+            self.clock,
+            self.telemetry,
+            wire=EventWire(),
+            still_valid=self.credentials.still_valid,
+            ring_events=self.config.ring_events,
         )
 
     def _committer(self) -> Committer:
@@ -156,7 +174,8 @@ class _Parts:
         portal = PortalHandlers(self.portal_links)
         handlers = (lookups, MembershipHandlers(reads), EventHandlers(self.feed), admin, portal)
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
-        return [*written, *(method for handler in handlers for method in handler.methods())]
+        methods = [*written, *(method for handler in handlers for method in handler.methods())]
+        return answered_once(methods, self.idempotency)
 
     async def run(self) -> None:
         """What runs beside the calls, until cancelled. Each part mends its connections itself; none may end."""
@@ -170,6 +189,7 @@ class _Parts:
                     self.directories,
                     self.diagnostics,
                     self.portal_links,
+                    self.idempotency,
                 )
                 for part in parts:
                     tasks.create_task(part.run())

@@ -54,7 +54,7 @@ class ServiceConfig:
             grpc_listen=environ.get("DIRSYNC_GRPC_LISTEN") or "127.0.0.1:50051",
             grpc_tls=tls,
             lanes=_integer(environ, "DIRSYNC_LANES", 2, 1, 64),
-            pool_size=_integer(environ, "DIRSYNC_POOL_SIZE", 6, 1, 200),
+            pool_size=_integer(environ, "DIRSYNC_POOL_SIZE", 6, 2, 200),
             batch_commands=_integer(environ, "DIRSYNC_BATCH_COMMANDS", 128, 1, 1_000),
             queue_commands=_integer(environ, "DIRSYNC_QUEUE_COMMANDS", 4_000, 1, 100_000),
             ring_events=_integer(environ, "DIRSYNC_RING_EVENTS", 20_000, 100, 1_000_000),

@@ -36,6 +36,10 @@ class ArgumentError(DirectorySyncError):
     """A field of the request is missing, malformed or too large."""
 
 
+class IdempotencyKeyReusedError(DirectorySyncError):
+    """The idempotency key was used for another request."""
+
+
 class CursorInvalidError(DirectorySyncError):
     """Not a cursor of ours, or one of another scope."""
 

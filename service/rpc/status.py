@@ -21,6 +21,7 @@ TABLE: dict[type[Exception], tuple[grpc.StatusCode, str]] = {
     domain.AlreadyExistsError: (grpc.StatusCode.ALREADY_EXISTS, "UNIQUENESS"),
     domain.VersionMismatchError: (grpc.StatusCode.ABORTED, "VERSION_MISMATCH"),
     domain.ArgumentError: (_BAD, "ARGUMENT_INVALID"),
+    domain.IdempotencyKeyReusedError: (_BAD, "IDEMPOTENCY_KEY_REUSED"),
     domain.CursorExpiredError: (grpc.StatusCode.OUT_OF_RANGE, "CURSOR_EXPIRED"),
     domain.CursorDivergedError: (grpc.StatusCode.OUT_OF_RANGE, "CURSOR_DIVERGED"),
     domain.CursorInvalidError: (_BAD, "CURSOR_INVALID"),

@@ -1,7 +1,7 @@
 """The service without its carriers and without the write path: the edge, its handlers and a database."""
 
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from service.app.custom_schemas import ExtensionSchemas
 from service.app.diagnostics import Diagnostics
 from service.app.directories import Directories
 from service.app.eventlog import EventLog
+from service.app.idempotency import Idempotency
 from service.app.lookups import Lookups
 from service.app.organizations import Organizations
 from service.app.portal_links import PortalLinks
@@ -28,6 +29,7 @@ from service.rpc.convert import event_bytes
 from service.rpc.directory_admin import AdminHandlers
 from service.rpc.directory_sync import LookupHandlers, ServerInfo
 from service.rpc.edge import CallFailed, Edge
+from service.rpc.idempotency import answered_once
 from service.rpc.ingest_scope import IngestScope
 from service.rpc.memberships import MembershipHandlers
 from service.rpc.portal import PortalHandlers
@@ -75,12 +77,19 @@ class Stack:
     commits: list[int]
     new_ids: IdSource
     diagnostics: Diagnostics
+    idempotency: Idempotency
 
     async def call(self, name: str, secret: str | None = None, /, **fields: Any) -> Any:
         """Call `Service/Method` with the fields of its request; without a secret as the unbounded administrator."""
+        return await self.call_with({}, name, secret, **fields)
+
+    async def call_with(
+        self, metadata: Mapping[str, str], name: str, secret: str | None = None, /, **fields: Any
+    ) -> Any:
+        """As `call`, with metadata of the call's own."""
         service, _, method_name = name.partition("/")
         method = self.edge.methods[f"/directorysync.v1.{service}/{method_name}"]
-        metadata = {"authorization": f"Bearer {self.admin if secret is None else secret}"}
+        metadata = {"authorization": f"Bearer {self.admin if secret is None else secret}", **metadata}
         try:
             return await self.edge.unary(method, method.request(**fields), metadata, None)
         except CallFailed as failed:
@@ -201,8 +210,9 @@ async def open_stack(database_url: str, time: ManualTime | None = None) -> Async
             ).methods(),
             *SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock)).methods(),
         ]
+        idempotency = Idempotency(pool, clock=clock, telemetry=telemetry, width=2, committed=lambda: commits.append(1))
         edge = Edge(
-            methods,
+            answered_once(methods, idempotency),
             authenticate=credentials.authenticate,
             new_request_id=lambda: f"req_{next(numbers)}",
             telemetry=telemetry,
@@ -210,4 +220,6 @@ async def open_stack(database_url: str, time: ManualTime | None = None) -> Async
         admin = new_secret("sk_")
         async with pool.acquire() as connection:
             await ensure_admin_key(connection, admin, new_ids=new_ids, clock=clock)  # type: ignore[arg-type]
-        yield Stack(pool, time, edge, credentials, directories, scope, admin, commits, new_ids, diagnostics)
+        yield Stack(
+            pool, time, edge, credentials, directories, scope, admin, commits, new_ids, diagnostics, idempotency
+        )
