@@ -19,6 +19,7 @@ from service.app.credentials import Credentials
 from service.app.custom_schemas import ExtensionSchemas
 from service.app.diagnostics import Diagnostics
 from service.app.directories import Directories
+from service.app.event_list import EventList
 from service.app.eventlog import EventLog
 from service.app.feed import Feed
 from service.app.idempotency import Idempotency
@@ -172,7 +173,7 @@ class _Parts:
         search = SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock))
         admin = AdminHandlers(organizations, self.directories, tokens, keys, self.diagnostics)
         portal = PortalHandlers(self.portal_links)
-        handlers = (lookups, MembershipHandlers(reads), EventHandlers(self.feed), admin, portal)
+        handlers = (lookups, MembershipHandlers(reads), EventHandlers(self.feed, EventList(pool, EventWire().frame)), admin, portal)
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
         methods = [*written, *(method for handler in handlers for method in handler.methods())]
         return answered_once(methods, self.idempotency)

@@ -3,32 +3,26 @@
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from service.app.clock import Clock
+from service.app.event_places import locate_event
 from service.app.snapshot import Snapshots, StateWire
 from service.app.tail import Tail
-from service.app.tail_batches import Batch, Entry
+from service.app.tail_batches import Entry
 from service.app.tail_channel import Channel, ChannelKey
 from service.app.tail_pages import Pages
 from service.app.tail_reader import Reader, replaced
 from service.app.tail_ring import Ring
 from service.app.tail_scope import EventFilter, Scope, resolve_scope
-from service.app.tail_start import Content, Edge, Place, Start, expired_behind, locate
+from service.app.tail_start import Content, EventId, Place, Start, expired_behind, locate
 from service.app.tail_stream import Guard, Marks, Signs, Stream
 from service.domain.caller import Caller
 from service.domain.cursor import directory_cursor, feed_cursor
-from service.domain.errors import CursorExpiredError, LimitExceededError
+from service.domain.errors import CursorExpiredError
 from service.storage.database import Pool
 from service.telemetry import Telemetry
-
-# Ceiling of a page that holds one huge command.
-_PAGE_BYTES = 32 * 1024 * 1024
-_PAGE_AIM_BYTES = 2 * 1024 * 1024
-# Stretches of the log that one page looks through before it answers with what it has.
-_PAGE_RUNS = 20
 
 
 class Wire(StateWire, Protocol):
@@ -42,15 +36,6 @@ class Wire(StateWire, Protocol):
 
     def part(self, body: bytes, cursor: str, *, started: bool, complete: bool) -> bytes:
         """A message of a watch with a part of a snapshot from its frames."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventPage:
-    """Frames of events and where to go on."""
-
-    body: bytes
-    cursor: str
-    more: bool
 
 
 class Feed:
@@ -134,6 +119,8 @@ class Feed:
                     yield self._wire.part(body, "", started=started, complete=False)
                     started = False
             at = taken[0]
+        elif isinstance(start, EventId):
+            at = await locate_event(self._pool, caller, scope, start.value)
         else:
             at = await locate(self._pool, scope, start)
         channel = self._join(ChannelKey(scope, limit, at.by_number))
@@ -168,40 +155,6 @@ class Feed:
         finally:
             stream.close()
             self._leave(channel)
-
-    async def page(self, caller: Caller, wanted: EventFilter, cursor: str, *, limit: int) -> EventPage:
-        """About `limit` events behind a cursor, from the oldest kept without one; whole commands."""
-        scope = await resolve_scope(self._pool, caller, wanted)
-        at = await locate(self._pool, scope, cursor or Edge.BEGINNING)
-        key = ChannelKey(scope, limit, at.by_number)
-        place, day = at.place, at.day
-        for _ in range(_PAGE_RUNS):
-            run = await self._pages.read(key, place, day)
-            if run.epoch != at.epoch:
-                raise replaced()
-            if run.lost:
-                raise await expired_behind(self._pool, scope.directory_id if at.by_number else None)
-            if run.end == place and not run.complete:
-                batches, more = [await self._whole_command(key, place)], True
-            else:
-                batches = _together(run.batches, limit)
-                more = len(batches) < len(run.batches) or not run.complete
-            place, day = (batches[-1].end if batches and more else run.end), run.day
-            if sum(batch.count for batch in batches) or not more:
-                return EventPage(b"".join(batch.body for batch in batches), self._token(scope, at, place), more)
-        return EventPage(b"", self._token(scope, at, place), more=True)
-
-    async def _whole_command(self, key: ChannelKey, place: int) -> Batch:
-        parts: list[Batch] = []
-        async for part in self._pages.command(key, place, place):
-            parts.append(part)
-            if sum(len(each.body) for each in parts) > _PAGE_BYTES:
-                detail = "the next command is larger than a page may be; watch instead, which parts it"
-                raise LimitExceededError(detail, limit=str(_PAGE_BYTES))
-        if not parts:
-            raise replaced()
-        end, count = parts[-1].end, sum(part.count for part in parts)
-        return Batch(place, parts[0].first, end, end, count, b"".join(part.body for part in parts))
 
     def _seal(self, scope: Scope, at: Place, body: bytes, place: int, marks: Marks) -> bytes:
         cursor = self._token(scope, at, place, today=marks.caught_up)
@@ -276,15 +229,3 @@ class Feed:
     def _wake_all(self) -> None:
         for channel in self._channels.values():
             channel.wake()
-
-
-def _together(batches: Sequence[Batch], limit: int) -> list[Batch]:
-    """The first batches that fit one page."""
-    chosen: list[Batch] = []
-    count = size = 0
-    for batch in batches:
-        count, size = count + batch.count, size + len(batch.body)
-        if chosen and (count > limit or size > _PAGE_AIM_BYTES):
-            break
-        chosen.append(batch)
-    return chosen

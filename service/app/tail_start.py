@@ -37,9 +37,16 @@ class Content:
     memberships: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class EventId:
+    """Behind the event of this id."""
+
+    value: str
+
+
 # An end of what is kept, a cursor's token, or a time.
 Point = Edge | str | datetime
-Start = Point | Content
+Start = Point | EventId | Content
 
 
 @dataclass(frozen=True, slots=True)

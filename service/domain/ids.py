@@ -11,6 +11,17 @@ def ulid(milliseconds: int, random_bits: int) -> str:
     return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
+def milliseconds_of(value: str, prefix: str) -> int | None:
+    """When an id of this prefix was made, in milliseconds since 1970; None for what cannot be one."""
+    text = value.removeprefix(prefix)
+    if text == value or len(text) != 26 or text[0] > "7" or any(character not in _ALPHABET for character in text):
+        return None
+    made = 0
+    for character in text[:10]:
+        made = made << 5 | _ALPHABET.index(character)
+    return made
+
+
 ORGANIZATION = "org_"
 ORGANIZATION_DOMAIN = "org_domain_"
 DIRECTORY = "directory_"

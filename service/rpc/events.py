@@ -5,12 +5,13 @@ from typing import Any
 
 from directorysync.v1 import directory_sync_pb2 as pb
 from directorysync.v1 import events_pb2
+from service.app.event_list import EventList, Query
 from service.app.feed import Feed
 from service.app.tail_scope import EventFilter
-from service.app.tail_start import Content, Edge, Start
+from service.app.tail_start import Content, Edge, EventId, Start
 from service.domain.caller import Scope
 from service.domain.errors import ArgumentError
-from service.rpc.arguments import moment
+from service.rpc.arguments import moment, optional_id, required_id
 from service.rpc.edge import Call, Method
 from service.rpc.framing import delimited
 from service.rpc.paging import page_size
@@ -62,8 +63,9 @@ class EventWire(StateFrames):
 class EventHandlers:
     """Check, convert, call, convert."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, events: EventList) -> None:
         self._feed = feed
+        self._list = events
 
     def methods(self) -> list[Method]:
         """ListEvents and WatchEvents."""
@@ -78,8 +80,16 @@ class EventHandlers:
 
     async def list_events(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
         """ListEvents."""
-        limit = page_size(request.page_size)
-        page = await self._feed.page(call.caller, _filter(request.filter), _cursor(request.cursor), limit=limit)
+        query = Query(
+            page_size(request.page_size),
+            cursor=_cursor(request.cursor),
+            after=optional_id(request.after_event_id, "after_event_id"),
+            since=moment(request, "start_time"),
+            until=moment(request, "end_time"),
+            descending=request.descending,
+            exact=request.exact,
+        )
+        page = await self._list.page(call.caller, _filter(request.filter), query)
         response = pb.ListEventsResponse.FromString(page.body)
         response.cursor, response.more = page.cursor, page.more
         return response
@@ -111,6 +121,8 @@ def _start(start: pb.WatchStart) -> Start:
         return Edge.BEGINNING
     if position == "cursor":
         return _cursor(start.cursor)
+    if position == "event_id":
+        return EventId(required_id(start.event_id, "event_id"))
     if position == "snapshot":
         asked = start.snapshot
         return Content(not asked.without_groups, not asked.without_users, not asked.without_memberships)

@@ -33,12 +33,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The feed at one moment. Not `here`: the database was replaced, and no sequencer has noticed yet."""
+    """The feed at one moment. Events of days before `oldest_day` may be gone. Not `here`: the database was replaced,
+    and no sequencer has noticed yet.
+    """
 
     epoch: str
     oldest: int
     newest: int
     here: bool
+    oldest_day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ class Wanted:
 async def state(source: Source) -> State | None:
     """None before the first sequencer ran."""
     row = await source.fetchrow(SQL["state"])
-    return None if row is None else State(row["epoch"], row["oldest_pos"], row["newest"], row["here"])
+    if row is None:
+        return None
+    return State(row["epoch"], row["oldest_pos"], row["newest"], row["here"], row["oldest_day"])
 
 
 async def page_by_position(source: Source, after: int, wanted: Wanted, *, window: int, limit: int, size: int) -> Page:

@@ -1046,24 +1046,28 @@ class ListEventsRequest(_message.Message):
     DESCENDING_FIELD_NUMBER: _builtins.int
     EXACT_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
-    """Exclusive; empty: from the oldest kept."""
+    """Exclusive; empty: from the oldest kept. With `descending`: back from here, beginning with the event that it covers last;
+    empty: from the newest.
+    """
     page_size: _builtins.int
-    """0: 100. More than 1,000 is taken as 1,000. Events of one command are never parted, so a page may hold more; with
-    `exact` it does not.
+    """0: 100. More than 1,000 is taken as 1,000. A page holds fewer where the next command would be parted, and more only for
+    one command that alone is larger; see `exact`.
     """
     after_event_id: _builtins.str
-    """Instead of a cursor: behind (with `descending`: ahead of) the event of this id."""
+    """Instead of a cursor: behind (with `descending`: ahead of) the event of this id. CURSOR_EXPIRED when retention took the
+    event, CURSOR_INVALID when there never was one that the caller could see.
+    """
     descending: _builtins.bool
-    """Newest first. The cursor of the response is then empty: go on with `after_event_id`."""
+    """Newest first."""
     exact: _builtins.bool
-    """Never more than `page_size`: events of one command may be parted."""
+    """Events of one command may be parted, and a page never holds more than `page_size`."""
     @_builtins.property
     def filter(self) -> _events_pb2.EventFilter:
         """Which events."""
 
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Only events committed at or after this time; not together with `cursor` or `after_event_id`."""
+        """Only events committed at or after this time. A time out of reach is no error: the oldest event kept is the first then."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
@@ -1101,10 +1105,10 @@ class ListEventsResponse(_message.Message):
     cursor: _builtins.str
     """Continue here, also when the page is empty."""
     more: _builtins.bool
-    """There may be more now."""
+    """There may be more now. A page may be empty and say so: one call looks through a bounded part of the log."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Event]:
-        """Oldest first."""
+        """Oldest first; with `descending` newest first."""
 
     def __init__(
         self,
@@ -1196,7 +1200,9 @@ class WatchStart(_message.Message):
     cursor: _builtins.str
     """Behind the last event that this cursor covers."""
     event_id: _builtins.str
-    """Behind the event of this id."""
+    """Behind the event of this id: CURSOR_EXPIRED when retention took it, CURSOR_INVALID when there never was one that the
+    caller could see.
+    """
     @_builtins.property
     def beginning(self) -> Global___WatchStart.Beginning:
         """At the oldest event kept."""

@@ -24,7 +24,8 @@ SELECT trim_feed_v1($1)
 
 -- name: state
 -- Epoch, floor, newest position, and whether the sequencer knows the database as it is now. No row before it first ran.
-SELECT s.epoch, s.oldest_pos, (SELECT feed_is_here_v1()) AS here, (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest
+SELECT s.epoch, s.oldest_pos, s.oldest_day, (SELECT feed_is_here_v1()) AS here,
+       (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest
   FROM feed_state s WHERE s.id = 1
 
 -- name: position_at

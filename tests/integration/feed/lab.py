@@ -15,9 +15,11 @@ from directorysync import errors
 from directorysync.v1 import directory_sync_pb2 as pb
 from directorysync.v1 import directory_sync_pb2_grpc, events_pb2
 from service.app.clock import system_clock
+from service.app.event_list import EventList
 from service.app.feed import Feed
 from service.app.sequencer import Sequencer
 from service.domain.caller import Caller, Scope
+from service.domain.ids import EVENT, ulid
 from service.rpc.edge import Edge
 from service.rpc.events import EventHandlers, EventWire
 from service.rpc.local import LocalChannel
@@ -94,11 +96,12 @@ async def append(
     """One command within the caller's transaction."""
     seq: int = await connection.fetchval("SELECT seq FROM head WHERE directory_id = $1 FOR UPDATE", directory)
     command = f"txn_{next(_ids)}"
+    at = at or datetime.now(UTC)
     rows, payloads = [], []
     for index, event_type in enumerate(types):
         last = index == len(types) - 1
         event = events_pb2.Event(
-            id=f"event_{next(_ids)}",
+            id=EVENT + ulid(int(at.timestamp() * 1000), next(_ids)),
             type=event_type,
             directory_id=directory,
             organization_id=organization,
@@ -107,6 +110,7 @@ async def append(
             transaction_end=last,
             previous_attributes_json="x" * size,
         )
+        event.create_time.FromDatetime(at)
         rows.append(
             {
                 "directory_id": directory,
@@ -121,7 +125,6 @@ async def append(
         )
         payloads.append(event.SerializeToString())
     newest = seq + len(types)
-    at = at or datetime.now(UTC)
     await connection.execute(
         "SELECT append_events_v1($1, $2, $3, $4)", as_json(rows), payloads, as_json({directory: newest}), at
     )
@@ -167,7 +170,7 @@ class Process:
         )
         self.sequencer = Sequencer(url, clock, telemetry, on_position=self.feed.hint)
         self.edge = Edge(
-            EventHandlers(self.feed).methods(),
+            EventHandlers(self.feed, EventList(pool, EventWire().frame)).methods(),
             authenticate=self._authenticate,
             new_request_id=lambda: "req_1",
             telemetry=telemetry,
@@ -193,6 +196,7 @@ class Process:
         caller: str = "all",
         stub: Any = None,
         cursor: str | None = None,
+        event: str | None = None,
         beginning: bool = False,
         time: datetime | None = None,
         snapshot: bool | pb.WatchStart.Snapshot = False,
@@ -206,6 +210,8 @@ class Process:
             cursor = self.origin
         if cursor is not None:
             start.cursor = cursor
+        elif event is not None:
+            start.event_id = event
         elif beginning:
             start.beginning.SetInParent()
         elif time is not None:
@@ -223,8 +229,12 @@ class Process:
         return seen
 
     async def page(self, *, caller: str = "all", cursor: str = "", size: int = 0, **filters: Any) -> Any:
+        """ListEvents by cursor."""
+        return await self.list(caller, filters, cursor=cursor, page_size=size)
+
+    async def list(self, caller: str = "all", filters: dict[str, Any] | None = None, **fields: Any) -> Any:
         """ListEvents."""
-        request = pb.ListEventsRequest(filter=events_pb2.EventFilter(**filters), cursor=cursor, page_size=size)
+        request = pb.ListEventsRequest(filter=events_pb2.EventFilter(**(filters or {})), **fields)
         return await self.stub.ListEvents(request, metadata=(("authorization", f"Bearer {caller}"),))
 
 

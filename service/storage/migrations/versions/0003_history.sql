@@ -174,3 +174,40 @@ BEGIN
     EXECUTE format('ALTER TABLE %s SET (toast_tuple_target = 8160)', part);
   END LOOP;
 END $do$;
+
+-- Number of a directory's newest event up to a position of the feed: one less than its oldest when that lies behind,
+-- NULL when the feed has nothing of it. Positions grow with the numbers, so halving finds it.
+CREATE FUNCTION directory_seq_at_v1(p_directory text, p_pos bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  low bigint;
+  high bigint;
+  middle bigint;
+  middle_pos bigint;
+BEGIN
+  SELECT f.seq, f.pos INTO high, middle_pos FROM feed f WHERE f.directory_id = p_directory ORDER BY f.seq DESC LIMIT 1;
+  IF high IS NULL OR middle_pos <= p_pos THEN
+    RETURN high;
+  END IF;
+  SELECT f.seq - 1 INTO low FROM feed f WHERE f.directory_id = p_directory ORDER BY f.seq LIMIT 1;
+  WHILE high - low > 1 LOOP
+    middle := low + (high - low) / 2;
+    SELECT f.pos INTO middle_pos FROM feed f WHERE f.directory_id = p_directory AND f.seq = middle;
+    IF middle_pos > p_pos THEN
+      high := middle;
+    ELSE
+      low := middle;
+    END IF;
+  END LOOP;
+  RETURN low;
+END $$;
+
+-- Memberships that ended before a time are of no use to anyone: up to p_limit rows of them go. Returns how many went.
+CREATE FUNCTION trim_history_v1(p_before timestamptz, p_limit integer) RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  done integer;
+BEGIN
+  DELETE FROM ended_membership m WHERE m.ctid = ANY (ARRAY(
+    SELECT e.ctid FROM ended_membership e WHERE e.ended_at < p_before LIMIT p_limit FOR UPDATE SKIP LOCKED));
+  GET DIAGNOSTICS done = ROW_COUNT;
+  RETURN done;
+END $$;
