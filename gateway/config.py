@@ -3,9 +3,12 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+from gateway.webhooks.addresses import AddressPolicy, Network
+from gateway.webhooks.settings import WebhookSettings, hosts, networks
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -43,6 +46,31 @@ class GatewayConfig:
     stop_seconds: int = 5
     drain_seconds: float = 0.0
     log_level: str = "info"
+    delivery_api_key: str | None = field(default=None, repr=False)
+    webhook_allow_http: bool = False
+    webhook_allowed_hosts: frozenset[str] = frozenset()
+    webhook_allowed_networks: tuple[Network, ...] = ()
+    webhook_ca_file: str | None = None
+    webhook_connect_seconds: float = 5.0
+    webhook_total_seconds: float = 15.0
+    webhook_connections: int = 512
+    webhook_endpoint_connections: int = 8
+    webhook_disable_days: int = 5
+    webhook_drain_seconds: float = 2.0
+
+    @property
+    def webhooks(self) -> WebhookSettings:
+        """Those of deliveries."""
+        return WebhookSettings(
+            policy=AddressPolicy(self.webhook_allow_http, self.webhook_allowed_hosts, self.webhook_allowed_networks),
+            connect_seconds=self.webhook_connect_seconds,
+            total_seconds=self.webhook_total_seconds,
+            connections=self.webhook_connections,
+            endpoint_connections=self.webhook_endpoint_connections,
+            disable_days=self.webhook_disable_days,
+            drain_seconds=self.webhook_drain_seconds,
+            ca_file=self.webhook_ca_file,
+        )
 
     @property
     def listen_address(self) -> tuple[str, int]:
@@ -61,10 +89,10 @@ def parse_listen(text: str) -> tuple[str, int]:
 def from_environment(environ: Mapping[str, str]) -> GatewayConfig:
     """Settings from `DIRSYNC_*`; absent or empty variables keep their default. Raises ConfigurationError."""
     settings: dict[str, Any] = {}
-    for variable, (field, convert) in _VARIABLES.items():
+    for variable, (name, convert) in _VARIABLES.items():
         text = environ.get(variable, "").strip()
         if text:
-            settings[field] = _converted(variable, text, convert)
+            settings[name] = _converted(variable, text, convert)
     config = GatewayConfig(**settings)
     _check_pairs(config)
     return config
@@ -130,6 +158,14 @@ def _seconds(text: str) -> float:
     return _between(text, 0.001, 3_600, whole=False)
 
 
+def _connections(text: str) -> int:
+    return int(_between(text, 1, 10_000, whole=True))
+
+
+def _days(text: str) -> int:
+    return int(_between(text, 1, 365, whole=True))
+
+
 def _pause(text: str) -> float:
     return _between(text, 0, 3_600, whole=False)
 
@@ -179,4 +215,15 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "DIRSYNC_HTTP_STOP_SECONDS": ("stop_seconds", _whole_seconds),
     "DIRSYNC_HTTP_DRAIN_SECONDS": ("drain_seconds", _pause),
     "DIRSYNC_LOG_LEVEL": ("log_level", _level),
+    "DIRSYNC_HTTP_DELIVERY_API_KEY": ("delivery_api_key", str),
+    "DIRSYNC_WEBHOOK_ALLOW_HTTP": ("webhook_allow_http", _flag),
+    "DIRSYNC_WEBHOOK_ALLOWED_HOSTS": ("webhook_allowed_hosts", hosts),
+    "DIRSYNC_WEBHOOK_ALLOWED_NETWORKS": ("webhook_allowed_networks", networks),
+    "DIRSYNC_WEBHOOK_CA": ("webhook_ca_file", _file),
+    "DIRSYNC_WEBHOOK_CONNECT_SECONDS": ("webhook_connect_seconds", _seconds),
+    "DIRSYNC_WEBHOOK_TOTAL_SECONDS": ("webhook_total_seconds", _seconds),
+    "DIRSYNC_WEBHOOK_CONNECTIONS": ("webhook_connections", _connections),
+    "DIRSYNC_WEBHOOK_ENDPOINT_CONNECTIONS": ("webhook_endpoint_connections", _connections),
+    "DIRSYNC_WEBHOOK_DISABLE_DAYS": ("webhook_disable_days", _days),
+    "DIRSYNC_WEBHOOK_DRAIN_SECONDS": ("webhook_drain_seconds", _pause),
 }

@@ -27,10 +27,17 @@ from service.app.ingest import Ingest
 from service.app.lookups import Lookups
 from service.app.organizations import Organizations
 from service.app.portal_links import PortalLinks
+from service.app.sealing import Sealing
 from service.app.search import Search
 from service.app.sequencer import Sequencer
+from service.app.subscription_leases import Leases
+from service.app.subscription_reader import Readers
+from service.app.subscriptions import Subscriptions
 from service.app.tokens import Tokens
+from service.app.webhook_dispatch import WebhookDispatch
+from service.app.webhooks import Webhooks
 from service.config import ServiceConfig, TlsFiles
+from service.domain.caller import Caller, Scope
 from service.rpc.bulk import BulkHandlers
 from service.rpc.convert import event_bytes
 from service.rpc.directory_admin import AdminHandlers
@@ -45,11 +52,16 @@ from service.rpc.memberships import MembershipHandlers
 from service.rpc.portal import PortalHandlers
 from service.rpc.search import SearchHandlers
 from service.rpc.server import GrpcServer
+from service.rpc.subscriptions import SubscribeWire, SubscriptionHandlers
 from service.rpc.versions import spoken
+from service.rpc.webhooks import WebhookHandlers
 from service.storage.database import BROKEN, Pool, connect, open_pool
 from service.storage.migrate import check_schema
 from service.storage.migrate import migrate as migrate_schema
 from service.telemetry import Telemetry
+
+# The part of this process that delivers webhooks.
+DISPATCHER = Caller("dispatcher", frozenset({Scope.DELIVER}))
 
 
 async def migrate(database_url: str) -> str:
@@ -72,6 +84,8 @@ class Service:
     """A running service. `channel` is for the generated stubs, in this process."""
 
     channel: LocalChannel
+    dispatch_channel: LocalChannel
+    """For the dispatcher of webhooks, which needs no secret."""
     grpc_port: int
     registry: CollectorRegistry
     drain: Callable[[], Awaitable[None]]
@@ -92,6 +106,7 @@ class _Parts:
         self.failed = asyncio.Event()
         self.credentials = Credentials(pool, config.database_url, self.clock, self.telemetry)
         self.feed = self._feed()
+        self.leases = Leases(pool, self.telemetry)
         self.sequencer = Sequencer(
             config.database_url,
             self.clock,
@@ -107,12 +122,22 @@ class _Parts:
             pool, credentials=self.credentials, new_ids=self.ids, clock=self.clock, telemetry=self.telemetry
         )
         self.idempotency = self._idempotency()
+        sealing = Sealing(config.encryption_keys)
+        self.webhooks = Webhooks(
+            pool, sealing=sealing, new_ids=self.ids, clock=self.clock, http_allowed=config.webhook_allow_http
+        )
+        self.webhook_dispatch = WebhookDispatch(
+            pool, sealing=sealing, new_ids=self.ids, clock=self.clock, telemetry=self.telemetry
+        )
         self.edge = Edge(
             self._methods(log),
             authenticate=self.credentials.authenticate,
             new_request_id=lambda: self.ids.new("req_"),
             telemetry=self.telemetry,
         )
+
+    async def _still_valid(self, caller: Caller) -> bool:
+        return caller is DISPATCHER or await self.credentials.still_valid(caller)
 
     def _directories(self, log: EventLog) -> Directories:
         return Directories(
@@ -140,7 +165,7 @@ class _Parts:
             self.clock,
             self.telemetry,
             wire=EventWire(),
-            still_valid=self.credentials.still_valid,
+            still_valid=self._still_valid,
             ring_events=self.config.ring_events,
         )
 
@@ -173,7 +198,11 @@ class _Parts:
         search = SearchHandlers(Search(pool), scope, ExtensionSchemas(pool, clock))
         admin = AdminHandlers(organizations, self.directories, tokens, keys, self.diagnostics)
         portal = PortalHandlers(self.portal_links)
-        handlers = (lookups, MembershipHandlers(reads), EventHandlers(self.feed, EventList(pool, EventWire().frame)), admin, portal)
+        webhooks = WebhookHandlers(self.webhooks, self.webhook_dispatch)
+        readers = Readers(self.feed, pool, self.leases, SubscribeWire())
+        subscriptions = SubscriptionHandlers(Subscriptions(pool, new_ids=new_ids, clock=clock), readers)
+        events = EventHandlers(self.feed, EventList(pool, EventWire().frame))
+        handlers = (lookups, MembershipHandlers(reads), events, admin, portal, webhooks, subscriptions)
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
         methods = [*written, *(method for handler in handlers for method in handler.methods())]
         return answered_once(methods, self.idempotency)
@@ -189,8 +218,10 @@ class _Parts:
                     self.credentials,
                     self.directories,
                     self.diagnostics,
+                    self.leases,
                     self.portal_links,
                     self.idempotency,
+                    self.webhook_dispatch,
                 )
                 for part in parts:
                     tasks.create_task(part.run())
@@ -239,8 +270,15 @@ async def running(config: ServiceConfig) -> AsyncIterator[Service]:
                 await parts.drain(server)
 
         try:
-            channel = LocalChannel(parts.edge)
-            yield Service(channel, server.port, parts.telemetry.registry, drain, parts.ready, parts.failed)
+            yield Service(
+                channel=LocalChannel(parts.edge),
+                dispatch_channel=LocalChannel(parts.edge, DISPATCHER),
+                grpc_port=server.port,
+                registry=parts.telemetry.registry,
+                drain=drain,
+                ready=parts.ready,
+                failed=parts.failed,
+            )
         finally:
             await drain()
             await server.stop(0.5)
@@ -249,6 +287,7 @@ async def running(config: ServiceConfig) -> AsyncIterator[Service]:
             with contextlib.suppress(*BROKEN, asyncpg.PostgresError):
                 await parts.credentials.flush()
                 await parts.diagnostics.flush()
+                await parts.leases.flush()
 
 
 async def _check(database_url: str) -> None:

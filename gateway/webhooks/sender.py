@@ -125,7 +125,11 @@ class Sender:
             max_field_size=_MAX_HEAD,
             read_bufsize=16 * 1024,
             trace_configs=[trace],
-            headers={"user-agent": f"directorysync/{version('directorysync')}", "accept": "*/*"},
+            headers={
+                "user-agent": f"directorysync/{version('directorysync')}",
+                "accept": "*/*",
+                "accept-encoding": "identity",
+            },
         )
         return self
 

@@ -1,4 +1,4 @@
-"""What proves that a request is ours: signatures of Standard Webhooks (standardwebhooks.com) and of WorkOS, together."""
+"""What proves that a request is ours: signatures of Standard Webhooks (standardwebhooks.com) and of WorkOS."""
 
 import base64
 import binascii

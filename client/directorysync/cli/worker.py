@@ -18,6 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from gateway.app import create_app
 from gateway.config import from_environment as gateway_config
 from gateway.server import serve
+from gateway.webhooks.dispatcher import Dispatcher
 from service.bootstrap import Service, running
 from service.config import ServiceConfig
 from service.telemetry import configure_logging
@@ -38,16 +39,20 @@ async def work() -> int:
     async with running(config) as service, _channel(service) as channel:
         app = create_app(channel, http, ready=service.ready, registry=service.registry, metrics_text=_metrics_text())
         server = serve(app, http)
+        dispatcher = Dispatcher(cast("grpc.aio.Channel", service.dispatch_channel), http.webhooks, service.registry)
+        delivering = asyncio.create_task(dispatcher.run())
         serving = asyncio.create_task(server.serve())
         try:
             await _first(serving, server.started())
             if not serving.done():
                 _settle_memory()
                 print("ready", flush=True)
-                await _first(serving, stop.wait(), service.failed.wait())
+                await _first(serving, stop.wait(), service.failed.wait(), _end_of(delivering))
         finally:
             app.drain()
-            await server.stop()
+            await asyncio.gather(server.stop(), dispatcher.drain())
+            delivering.cancel()
+            await asyncio.gather(delivering, return_exceptions=True)
             await service.drain()
         await serving
     return 0 if stop.is_set() else 1
@@ -65,6 +70,10 @@ async def _first(serving: "asyncio.Task[None]", *awaited: Coroutine[Any, Any, An
     await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
+
+
+async def _end_of(task: "asyncio.Task[None]") -> None:
+    await asyncio.wait([task])
 
 
 @asynccontextmanager

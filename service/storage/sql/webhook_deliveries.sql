@@ -8,7 +8,8 @@ SELECT e.id FROM webhook_endpoint e
  ORDER BY s.id FOR UPDATE OF s
 
 -- name: upsert
--- Deliveries with their new attempts ($1: a JSON array of rows).
+-- Deliveries with their new attempts ($1: a JSON array of rows). What is there already changes nothing: a dispatcher that
+-- got no answer says it again.
 INSERT INTO webhook_delivery AS w (
   endpoint_id, id, event_id, event_type, directory_id, state, attempt_count, created_at, updated_at, next_attempt_at,
   response_status, attempts
@@ -20,6 +21,7 @@ SELECT d.endpoint_id, d.id, d.event_id, d.event_type, d.directory_id, d.state, d
    SET state = excluded.state, attempt_count = excluded.attempt_count, updated_at = excluded.updated_at,
        next_attempt_at = excluded.next_attempt_at, response_status = excluded.response_status,
        attempts = w.attempts || excluded.attempts
+ WHERE w.attempt_count < excluded.attempt_count
 
 -- name: upsert_lanes
 -- Directories that wait, or wait differently ($1: a JSON array of rows).

@@ -1,0 +1,11 @@
+"""Ids of deliveries: the prefix and a ULID (github.com/ulid/spec)."""
+
+import secrets
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def delivery_id(now: float) -> str:
+    """`webhook_delivery_` and a ULID of this time (seconds since 1970)."""
+    value = int(now * 1_000) << 80 | secrets.randbits(80)
+    return "webhook_delivery_" + "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
