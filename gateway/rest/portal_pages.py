@@ -58,8 +58,7 @@ async def redeem(request: RestRequest) -> Answer:
     """POST: redeems the link and goes to the portal with the session's cookie."""
     if request.exchange.headers.get(b"sec-fetch-site", b"same-origin") not in {b"same-origin", b"none"}:
         raise RestProblem(403, "This form was sent from another site.")
-    form = parse_qs(await read_text(request.exchange, _MAX_FORM_BYTES), max_num_fields=10)
-    secret = form.get("token", [""])[0]
+    secret = _token(await read_text(request.exchange, _MAX_FORM_BYTES))
     _check_secret(secret)
     caller = Caller(secret, request.exchange.request_id)
     reply = await request.upstream.call(request.upstream.admin.RedeemPortalLink, pb.RedeemPortalLinkRequest(), caller)
@@ -78,6 +77,13 @@ async def home(request: RestRequest) -> Answer:
     caller = Caller(_session(request.exchange.headers.get(b"cookie", b"")), request.exchange.request_id)
     reply = await request.upstream.call(request.upstream.admin.GetPortalSession, pb.GetPortalSessionRequest(), caller)
     return _html(200, welcome(reply.organization_name, reply.link.return_url))
+
+
+def _token(form: str) -> str:
+    try:
+        return parse_qs(form, max_num_fields=10).get("token", [""])[0]
+    except ValueError:
+        raise RestProblem(400, "This form has more fields than it should.") from None
 
 
 def _check_secret(secret: str) -> None:

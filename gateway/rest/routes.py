@@ -17,7 +17,7 @@ from gateway.rest import (
     webhook_deliveries,
     webhook_endpoints,
 )
-from gateway.rest.openapi import openapi_json
+from gateway.rest.openapi.document import openapi_json
 from gateway.rest.request import RestRequest
 
 Handler = Callable[[RestRequest], Awaitable[Answer]]

@@ -1,6 +1,6 @@
 """A channel without a service: it records each call and answers with what the test prepared."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,9 +29,10 @@ class Call:
 
 @dataclass
 class FakeChannel:
-    """`replies` by method name: a message, an error to raise, or an async function of the request."""
+    """`replies` by method name: a message, an error to raise, or an async function of the request; `streams` too."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
+    streams: dict[str, Callable[[Any], AsyncGenerator[Message]]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -59,6 +60,15 @@ class FakeChannel:
         return call
 
     def unary_stream(self, path: str, **_: Any) -> Callable[..., Any]:
+        name = path.rpartition("/")[2]
+
+        def call(request: Message, *, metadata: Any = (), timeout: float | None = None) -> Any:
+            self.calls.append(Call(name, request, dict(metadata), timeout))
+            return self.streams[name](request)
+
+        return call
+
+    def stream_stream(self, path: str, **_: Any) -> Callable[..., Any]:
         def call(*_args: Any, **_kwargs: Any) -> Any:
             raise AssertionError(f"{path} was not expected")
 
@@ -76,11 +86,12 @@ def rpc_error(
     *,
     retry: tuple[int, int] | None = None,
     domain: str = "directorysync.v1",
+    metadata: dict[str, str] | None = None,
 ) -> grpc.aio.AioRpcError:
     """An error as the service ends a call with it; `retry` is the delay as (seconds, nanos)."""
     status = Status(code=code.value[0], message=details)
     if reason is not None:
-        status.details.add().Pack(ErrorInfo(reason=reason, domain=domain, metadata={"a": "b"}))
+        status.details.add().Pack(ErrorInfo(reason=reason, domain=domain, metadata=metadata or {"a": "b"}))
     if retry is not None:
         delay = RetryInfo()
         delay.retry_delay.seconds, delay.retry_delay.nanos = retry

@@ -224,12 +224,12 @@ async def test_an_unknown_path_is_a_json_404(client: httpx.AsyncClient) -> None:
 async def test_more_rooms_are_found_by_the_first_segment(make_client: MakeClient, make_app: MakeApp) -> None:
     async def room(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"portal"})
+        await send({"type": "http.response.body", "body": b"pages"})
 
-    client = make_client(make_app(extra_routes=[("portal", room), ("", room)]))
-    for path in ("/portal", "/portal/x", "/"):
+    client = make_client(make_app(extra_routes=[("pages", room), ("", room)]))
+    for path in ("/pages", "/pages/x", "/"):
         answer = await client.get(f"http://gateway.test{path}")
-        assert (answer.text, "x-request-id" in answer.headers) == ("portal", True)
+        assert (answer.text, "x-request-id" in answer.headers) == ("pages", True)
     with pytest.raises(ValueError, match="two rooms for /scim"):
         make_app(extra_routes=[("scim", room)])
 
