@@ -5,8 +5,11 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 
+import grpc
 import uvloop
+from prometheus_client import CollectorRegistry
 
 from gateway.app import create_app
 from gateway.config import ConfigurationError, GatewayConfig, from_environment
@@ -14,6 +17,7 @@ from gateway.health import grpc_probe
 from gateway.logs import configure_logging
 from gateway.server import HttpServer, serve
 from gateway.upstream import open_channel
+from gateway.webhooks.dispatcher import Dispatcher
 
 
 async def run(config: GatewayConfig) -> None:
@@ -23,18 +27,38 @@ async def run(config: GatewayConfig) -> None:
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
     channel = open_channel(config)
     try:
-        app = create_app(channel, config, ready=grpc_probe(channel))
+        registry = CollectorRegistry()
+        app = create_app(channel, config, ready=grpc_probe(channel), registry=registry)
         server = serve(app, config)
-        serving = asyncio.create_task(server.serve())
-        await _until_signal(server, config, serving, signals)
-        app.drain()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(config.drain_seconds):
-                await signals.get()
-        await server.stop()
-        await serving
+        async with _delivering(channel, config, registry):
+            serving = asyncio.create_task(server.serve())
+            await _until_signal(server, config, serving, signals)
+            app.drain()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(config.drain_seconds):
+                    await signals.get()
+            await server.stop()
+            await serving
     finally:
         await channel.close()
+
+
+@contextlib.asynccontextmanager
+async def _delivering(
+    channel: grpc.aio.Channel, config: GatewayConfig, registry: CollectorRegistry
+) -> AsyncIterator[None]:
+    """Webhooks are delivered while the block lasts, if there is a key for it."""
+    if config.delivery_api_key is None:
+        yield
+        return
+    dispatcher = Dispatcher(channel, config.webhooks, registry, api_key=config.delivery_api_key)
+    delivering = asyncio.create_task(dispatcher.run())
+    try:
+        yield
+    finally:
+        await dispatcher.drain()
+        delivering.cancel()
+        await asyncio.gather(delivering, return_exceptions=True)
 
 
 async def _until_signal(

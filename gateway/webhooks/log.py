@@ -64,10 +64,16 @@ class Service:
         *,
         start: Timestamp | None = None,
         end: Timestamp | None = None,
+        exact: bool = False,
     ) -> Page:
-        """Events behind a cursor, or of a stretch of time."""
+        """Events behind a cursor, or of a stretch of time. `exact`: never more than `size`."""
         request = sync_pb.ListEventsRequest(
-            filter=wanted, cursor=cursor, page_size=size, start_time=None if cursor else start, end_time=end
+            filter=wanted,
+            cursor=cursor,
+            page_size=size,
+            start_time=None if cursor else start,
+            end_time=end,
+            exact=exact,
         )
         answer = await self._call(self._upstream.sync.ListEvents, request)
         return Page(await self.resolved(answer.events), answer.cursor, answer.more)

@@ -69,7 +69,7 @@ class Replays:
             return await self._one(replay, sample(replay.test_event_type, replay.id, replay.create_time))
         if what == "range":
             return await self._range(replay)
-        page = await self._parts.service.page(events_pb2.EventFilter(), replay.cursor, 1)
+        page = await self._parts.service.page(events_pb2.EventFilter(), replay.cursor, 1, exact=True)
         found = next((entry for entry in page.entries if entry.event.id == replay.event_id), None)
         return "the event is no longer kept" if found is None else await self._one(replay, found)
 

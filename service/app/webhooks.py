@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from service.app import subscriptions
 from service.app.clock import Clock, IdSource
+from service.app.event_places import locate_event
 from service.app.sealing import Sealing
-from service.app.tail_scope import EventFilter
+from service.app.tail_scope import EventFilter, Scope
+from service.app.tail_start import Place
 from service.domain import ids
 from service.domain.caller import Caller, not_found
 from service.domain.cursor import feed_cursor
-from service.domain.errors import AlreadyExistsError, ArgumentError, LimitExceededError
+from service.domain.errors import AlreadyExistsError, ArgumentError, CursorInvalidError, LimitExceededError
 from service.domain.stretch import Stretch
 from service.domain.webhook import (
     Delivery,
@@ -175,10 +177,14 @@ class Webhooks:
         return found
 
     async def replay(self, caller: Caller, endpoint_id: str, make: Callable[[str, datetime], Replay]) -> Replay:
-        """Something to be sent once more. `make` is given its id and the time."""
+        """Something to be sent once more. `make` is given its id and the time. CursorExpiredError for an old event."""
         caller.require_unbounded()
         replay = make(self._ids.new(ids.WEBHOOK_REPLAY), self._clock.now())
         _check_replay(replay)
+        if replay.event_id:
+            place = await self._place_of(caller, replay.event_id)
+            # From just before it.
+            replay = replace(replay, cursor=feed_cursor(place.epoch, place.place - 1))
         async with transaction(self._pool) as connection:
             endpoint = await self._locked(connection, endpoint_id)
             if not endpoint.enabled:
@@ -194,6 +200,12 @@ class Webhooks:
         """The last 100, newest first."""
         await self.get(caller, endpoint_id)
         return await table.replays(self._pool, endpoint_id)
+
+    async def _place_of(self, caller: Caller, event_id: str) -> Place:
+        try:
+            return await locate_event(self._pool, caller, Scope(), event_id)
+        except CursorInvalidError:
+            raise not_found("Event", event_id) from None
 
     async def _locked(self, connection: Connection, endpoint_id: str) -> Endpoint:
         found = await table.lock(connection, endpoint_id)

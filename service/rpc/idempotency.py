@@ -11,7 +11,7 @@ from service.app.idempotency import Idempotency
 from service.rpc.edge import Call, Method, UnaryHandler
 
 # Other calls of DirectoryAdmin change nothing more when they are sent again.
-_MAKES = re.compile(r"/directorysync\.v1\.DirectoryAdmin/(Create\w+|ReplayWebhook)")
+_MAKES = re.compile(r"/directorysync\.v1\.DirectoryAdmin/(Create\w+|ReplayWebhook|RotateWebhookSecret)")
 
 
 def answered_once(methods: Iterable[Method], idempotency: Idempotency) -> list[Method]:

@@ -145,6 +145,7 @@ async def insert_replay(connection: Connection, value: Replay) -> None:
         value.end_at,
         value.test_event_type,
         value.created_at,
+        value.cursor,
     )
 
 

@@ -88,7 +88,7 @@ class Receiver:
                 most = max(self.most_open[request.path], self.open_requests[request.path])
                 self.most_open[request.path] = most
                 try:
-                    if not await self._answer(request, writer):
+                    if not await self._answer(request, reader, writer):
                         return
                 finally:
                     self.open_requests[request.path] -= 1
@@ -98,14 +98,15 @@ class Receiver:
         finally:
             writer.close()
 
-    async def _answer(self, request: Received, writer: asyncio.StreamWriter) -> bool:
+    async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """False when the connection ends."""
         chosen = self.answers.get(request.path, self.otherwise)
         answer = chosen if isinstance(chosen, Answer) else chosen(request)
         self.received.append(request)
         self.arrived.set()
         if answer.hang:
-            await asyncio.sleep(3_600)
+            await reader.read()
+            return False
         if answer.slow:
             await asyncio.sleep(answer.slow)
         if answer.cut:

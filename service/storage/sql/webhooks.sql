@@ -82,8 +82,8 @@ UPDATE webhook_endpoint SET changed = $2 WHERE id = $1
 
 -- name: insert_replay
 -- A new replay.
-INSERT INTO webhook_replay (endpoint_id, id, event_id, start_at, end_at, test_event_type, created_at)
-VALUES ($1, $2, nullif($3, ''), $4, $5, nullif($6, ''), $7)
+INSERT INTO webhook_replay (endpoint_id, id, event_id, start_at, end_at, test_event_type, created_at, cursor)
+VALUES ($1, $2, nullif($3, ''), $4, $5, nullif($6, ''), $7, $8)
 
 -- name: count_unfinished
 -- How many replays of an endpoint are not done.
