@@ -8,6 +8,7 @@ import grpc
 from directorysync import credentials
 from directorysync.channel import CHANNEL_OPTIONS, open_channel
 from directorysync.reads import Reads
+from directorysync.subscription import Subscription, SubscriptionSettings
 from directorysync.v1 import directory_admin_pb2_grpc, directory_ingest_pb2_grpc, directory_sync_pb2_grpc
 from directorysync.v1.directory_sync_pb2 import WatchStart
 from directorysync.v1.events_pb2 import EventFilter
@@ -70,6 +71,35 @@ class Client(Reads):
             filter, max_batch_size, bookmark_interval, give_up_after, on_expired=on_expired, snapshot=snapshot
         )
         return Watch(self.sync, start, settings)
+
+    def subscribe(
+        self,
+        name: str,
+        *,
+        consumer: str = "",
+        credit: int = 0,
+        max_batch_size: int = 0,
+        takeover: bool = False,
+        wait: float | None = None,
+        bookmark_interval: float = 15.0,
+        give_up_after: float | None = None,
+    ) -> Subscription:
+        """Reads the subscription of this name or id, of which the service keeps the place: `async for batch in
+        client.subscribe("billing")` with `batch.ack()` when its effects are stored, or
+        `await client.subscribe("billing").run(handler)`. What is not acknowledged comes again.
+
+        One reader at a time. Others wait until it leaves, for ever or up to `wait` seconds (then SubscriptionHeld);
+        with `takeover` it has to leave at once. `consumer` is shown to operators; default: host and process.
+        `credit` (default 500, at most 10,000) events may be under way and not acknowledged. Breaks are healed as those
+        of `watch` are.
+
+        Raises CursorExpired and CursorDiverged when the events behind the kept place are gone (take a snapshot, then
+        reset the subscription), NotFound, and CredentialsInvalid or ScopeMissing when the key is not good for this.
+        """
+        settings = SubscriptionSettings(
+            name, consumer, credit, max_batch_size, takeover, wait, bookmark_interval, give_up_after
+        )
+        return Subscription(self.sync, settings)
 
     async def close(self) -> None:
         """Cancels what is under way and closes the connection."""

@@ -10,7 +10,17 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import typer
 
-from directorysync.cli import apikeys, deployment, directories, events, groups, organizations, tokens, users
+from directorysync.cli import (
+    apikeys,
+    deployment,
+    directories,
+    events,
+    groups,
+    organizations,
+    subscriptions,
+    tokens,
+    users,
+)
 from directorysync.cli.failure import Failure
 from directorysync.cli.output import DocumentOutput, Format, show_json, silence_stdout
 from directorysync.cli.session import Target
@@ -33,6 +43,7 @@ app.add_typer(groups.app, name="group")
 app.add_typer(tokens.app, name="token")
 app.add_typer(apikeys.app, name="apikey")
 app.add_typer(events.app, name="events")
+app.add_typer(subscriptions.app, name="subscription")
 
 
 @app.callback()

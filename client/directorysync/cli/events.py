@@ -88,13 +88,14 @@ async def _tail(
         async for batch in batches:
             for event in batch.events:
                 last = event is batch.events[-1]
-                _show(event, batch.cursor if last else before, output)
+                show_event(event, batch.cursor if last else before, output)
             before = batch.cursor
             if batch.caught_up and not follow:
                 return
 
 
-def _show(event: Event, cursor: str, output: Format) -> None:
+def show_event(event: Event, cursor: str, output: Format) -> None:
+    """One event on one line."""
     if output is Format.json:
         show_json_line({**document(event), "cursor": cursor})
         return
