@@ -15,6 +15,7 @@ from service.storage import feed as feed_table
 from service.storage import subscriptions as table
 from service.storage.database import Connection, Pool
 from service.storage.feed import Source
+from service.storage.transaction import transaction
 
 MAX_SUBSCRIPTIONS = 10_000
 
@@ -89,19 +90,23 @@ class Subscriptions:
             raise LimitExceededError(detail, limit=str(MAX_SUBSCRIPTIONS))
         cursor, place = await self._place(caller, await resolve_scope(self._pool, caller, wanted), start)
         subscription_id = self._ids.new(ids.SUBSCRIPTION)
-        await table.insert(
-            self._pool,
-            subscription_id=subscription_id,
-            kind=table.NAMED,
-            name=name,
-            wanted=wanted,
-            bounds=Bounds.of(caller),
-            reach=reach,
-            cursor=cursor,
-            place=place,
-            at=self._clock.now(),
-        )
-        return await self.get(caller, subscription_id)
+        async with transaction(self._pool) as connection:
+            await table.insert(
+                connection,
+                subscription_id=subscription_id,
+                kind=table.NAMED,
+                name=name,
+                wanted=wanted,
+                bounds=Bounds.of(caller),
+                reach=reach,
+                cursor=cursor,
+                place=place,
+                at=self._clock.now(),
+            )
+            made = await table.find(connection, subscription_id)
+        if made is None:
+            raise not_found("Subscription", subscription_id)
+        return made[0]
 
     async def get(self, caller: Caller, id_or_name: str) -> Subscription:
         """NotFoundError when there is none that the caller may see."""
