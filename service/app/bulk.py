@@ -18,6 +18,7 @@ from service.domain.caller import not_found
 from service.domain.decision import Outcome
 from service.domain.directory import Directory
 from service.domain.errors import DirectorySyncError
+from service.scim.coercion import parse_serialized
 from service.scim.documents import decode
 from service.scim.errors import InvalidSyntax, InvalidValue, ScimError
 from service.scim.limits import MAX_DEPTH
@@ -80,8 +81,9 @@ class Bulk:
                 continue
             if operation.bulk_id in chosen:
                 raise InvalidValue("two operations have one bulkId")
-            kind = _ENDPOINTS.get(operation.path.strip("/").lower())
-            if kind is not None:
+            endpoint, name = _split(operation.path)
+            kind = _ENDPOINTS.get(endpoint.lower())
+            if kind is not None and not name:
                 chosen[operation.bulk_id] = self._ingest.new_id(kind)
         return chosen
 
@@ -110,7 +112,7 @@ class Bulk:
 
 def _target(operation: BulkOperation, new_ids: Mapping[str, str]) -> tuple[ResourceType, str]:
     """The kind and id that a path such as `/Users/<id>` names; for a POST the id that was chosen."""
-    endpoint, _, name = operation.path.strip("/").partition("/")
+    endpoint, name = _split(operation.path)
     kind = _ENDPOINTS.get(endpoint.lower())
     if kind is None:
         raise not_found("Endpoint", operation.path[:100])
@@ -123,13 +125,23 @@ def _target(operation: BulkOperation, new_ids: Mapping[str, str]) -> tuple[Resou
     return kind, str(_resolved(name, new_ids))
 
 
+def _split(path: str) -> tuple[str, str]:
+    """Endpoint and id of a path, which may be a whole URL or begin as the base URL does."""
+    segments = path.strip("/").split("/")
+    for length in (1, 2):
+        if len(segments) > length and segments[-length].lower() in _ENDPOINTS:
+            segments = segments[-length:]
+            break
+    return segments[0], "/".join(segments[1:])
+
+
 def _command(
     operation: BulkOperation, kind: ResourceType, resource_id: str, new_ids: Mapping[str, str]
 ) -> commands.Command:
     versions = [operation.version] if operation.version else []
     if operation.method == "DELETE":
         return (commands.DeleteUser if kind is USER else commands.DeleteGroup)(resource_id, versions)
-    data = _resolved(operation.data, new_ids)
+    data = _resolved(parse_serialized(operation.data), new_ids)
     if operation.method == "PATCH":
         operations = parse_patch(data)
         if kind is USER:
@@ -145,7 +157,7 @@ def _references(operation: BulkOperation) -> set[str]:
     """The bulkIds that an operation refers to."""
     found: set[str] = set()
     _collect(operation.data, found)
-    name = operation.path.strip("/").partition("/")[2]
+    name = _split(operation.path)[1]
     if name.startswith(PREFIX):
         found.add(name.removeprefix(PREFIX))
     return found

@@ -113,11 +113,12 @@ def _complex(attribute: Attribute, value: object, where: str, notes: Notes) -> A
         value = _parsed(value)
     if type(value) is dict:
         return coerce_object(attribute, value, where, notes) or None
-    main = attribute.value_attribute
+    # A name or an address that is only text is the whole of it, as a person would write it.
+    main = attribute.value_attribute or attribute.find("formatted")
     if main is None or isinstance(value, bool | list | dict):
         return _kept(value, where, "an object is expected", notes)
-    coerced = coerce(main, value, f"{where}.value", notes)
-    return None if coerced is None else {"value": coerced}
+    coerced = coerce(main, value, f"{where}.{main.name}", notes)
+    return None if coerced is None else {main.name: coerced}
 
 
 def _unpack_value(role: dict[str, Any], attribute: Attribute, where: str, notes: Notes) -> None:
@@ -141,6 +142,12 @@ def _unwrapped(attribute: Attribute, value: dict[str, object]) -> object:
 def parse_serialized(value: object) -> object:
     """An object or array that came as a JSON string (row X01); anything else as it is."""
     return _parsed(value) if isinstance(value, str) and value[:1] in {"[", "{"} else value
+
+
+def one_object(value: object) -> object:
+    """An object that came serialized or as a list of one (row E09); anything else as it is."""
+    value = parse_serialized(value)
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _parsed(text: str) -> object:
@@ -170,8 +177,8 @@ def as_boolean(value: object) -> bool | None:
     """The boolean that a value stands for; None if it stands for none."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, str | int):
-        word = value.strip().lower() if isinstance(value, str) else "01"[value] if value in {0, 1} else ""
+    if isinstance(value, str | int | float):
+        word = value.strip().lower() if isinstance(value, str) else "01"[int(value)] if value in {0, 1} else ""
         if word in TRUE_WORDS:
             return True
         if word in FALSE_WORDS:

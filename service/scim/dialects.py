@@ -13,8 +13,8 @@ from typing import Final
 SERIALIZED_VALUES: Final = frozenset({"roles"})
 """Attributes whose ``value`` may be a serialized JSON object (Microsoft Entra ID app roles, row E10)."""
 
-TRUE_WORDS: Final = frozenset({"true", "1", "yes"})
-FALSE_WORDS: Final = frozenset({"false", "0", "no"})
+TRUE_WORDS: Final = frozenset({"true", "1", "yes", "y", "active", "enabled"})
+FALSE_WORDS: Final = frozenset({"false", "0", "no", "n", "inactive", "disabled"})
 """Strings that stand for booleans in any case (Entra row E02, OneLogin templates row L01)."""
 
 

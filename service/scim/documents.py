@@ -16,7 +16,7 @@ from service.scim.coercion import (
     as_boolean,
     coerce,
     keep_one_primary,
-    parse_serialized,
+    one_object,
     without_nulls,
 )
 from service.scim.errors import InvalidSyntax, InvalidValue
@@ -51,6 +51,7 @@ def decode(body: object, resource_type: ResourceType) -> Decoded:
     """Read a decoded JSON body. Raises InvalidSyntax if it is no object and InvalidValue if it cannot be a resource."""
     if not isinstance(body, dict):
         raise InvalidSyntax("the body must be a JSON object")
+    body = without_core_urn(body, resource_type)
     members = None
     if resource_type.name == "Group":
         body, members_value = _without_members(body, resource_type)
@@ -90,6 +91,15 @@ def check_document(document: dict[str, Any], resource_type: ResourceType) -> Non
             raise InvalidValue(f"{key} is longer than {MAX_KEY_BYTES} bytes")
     if "active" in document and resource_type.name == "User" and as_boolean(document["active"]) is None:
         raise InvalidValue("active must be true or false")
+
+
+def without_core_urn(body: dict[str, Any], resource_type: ResourceType) -> dict[str, Any]:
+    """The body with what stands under the URN of the core schema, as if that were an extension, at its top."""
+    nested = [name for name, value in body.items() if isinstance(value, dict) and resource_type.is_core(name)]
+    if not nested:
+        return body
+    flat = {inner: held for name in nested for inner, held in body[name].items()}
+    return flat | {name: value for name, value in body.items() if name not in nested}
 
 
 def _without_members(body: dict[str, object], resource_type: ResourceType) -> tuple[dict[str, object], object]:
@@ -169,7 +179,7 @@ def _odd_name(document: dict[str, Any], name: str, value: object, resource_type:
 
 def read_extension(document: dict[str, Any], schema: Schema, value: object, notes: Notes) -> None:
     """Put an extension object into the document under its canonical URN."""
-    value = parse_serialized(value)
+    value = one_object(value)
     if not isinstance(value, dict):
         notes.append(Diagnostic(schema.id, "an object is expected; ignored"))
         return

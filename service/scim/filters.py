@@ -1,6 +1,7 @@
 """The filter language of RFC 7644 section 3.4.2.2, read by recursive descent into a canonical tree.
 
 Lenient where providers are: any case of names and operators, ``"True"`` for booleans, unquoted simple words (row E17),
+single quotes where nothing in them needs escaping,
 ``emails eq`` for ``emails.value eq``, ``emails[type eq "work"].value eq "x"`` (row E15), bare ``manager`` (row E16).
 Strict where leniency would widen an answer: an unknown attribute of a known schema is an error.
 """
@@ -13,6 +14,7 @@ from typing import Final, get_args
 
 from service.scim.attribute_paths import ATTRIBUTE_NAME, PRINTABLE_URN, Resolved, Target, read_name, resolve
 from service.scim.attributes import Attribute
+from service.scim.coercion import as_boolean
 from service.scim.errors import InvalidFilter, InvalidValue
 from service.scim.filter_ast import (
     And,
@@ -59,7 +61,9 @@ MAX_FILTER_TERMS: Final = 250
 _CACHED_LENGTH: Final = 256
 
 # A string that is never closed is one lexeme, so that no input is scanned twice.
-_LEXEME = re.compile(r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)|[()\[\]]|[^\s()\[\]"]+', re.DOTALL)
+_LEXEME = re.compile(
+    r""""[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)|'[^'"\\]*'(?=[\s()\[\]]|\Z)|[()\[\]]|[^\s()\[\]"]+""", re.DOTALL
+)
 _SIMPLE_WORD = re.compile(r"[\w.@+:#/=-]+\Z")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,18})(\.\d{1,18})?(?:[eE][+-]?\d{1,2})?\Z")
 _OPERATORS: Final[dict[str, CompareOp]] = {op: op for op in get_args(CompareOp)}
@@ -283,6 +287,9 @@ def _value(lexeme: str, attribute: Attribute | None, op: CompareOp) -> Literals:
 def _literal(lexeme: str) -> Literals:
     if lexeme[0] == '"':
         return _quoted(lexeme)
+    if lexeme[0] == "'" == lexeme[-1] and len(lexeme) > 1 and "\\" not in lexeme:
+        _check_text(lexeme)
+        return lexeme[1:-1]
     lowered = lexeme.lower()
     if lowered in {"true", "false"}:
         return lowered == "true"
@@ -323,11 +330,10 @@ def _typed(value: Literals, lexeme: str, kind: str) -> Literals:
     if value is None or kind == "unknown":
         return value
     if kind == "boolean":
-        if isinstance(value, str) and value.lower() in {"true", "false"}:
-            return value.lower() == "true"
-        if not isinstance(value, bool):
+        boolean = as_boolean(value)
+        if boolean is None:
             raise InvalidFilter("a boolean attribute compares with true or false")
-        return value
+        return boolean
     return value if isinstance(value, str) else lexeme
 
 

@@ -1,6 +1,7 @@
 """References to the members of a group as providers write them (RFC 7643 section 4.2)."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -10,6 +11,7 @@ from service.scim.limits import MAX_MEMBERS, MAX_STRING_LENGTH, check_string, is
 
 _TYPES: Final[dict[str, Literal["User", "Group"]]] = {"user": "User", "group": "Group"}
 _REF_TYPES: Final[dict[str, Literal["User", "Group"]]] = {"users": "User", "groups": "Group"}
+_LOCATION: Final = re.compile(r"https?://\S+/(?:Users|Groups)/[^/\s]+/?\Z", re.IGNORECASE)
 _MAX_ID_LENGTH: Final = 1024
 _MAX_NOTES: Final = 20
 
@@ -27,7 +29,7 @@ def read_members(value: object, notes: Notes) -> tuple[MemberRef, ...]:
     """The members named by the value of ``members``, each once, in order.
 
     Understands a list of objects or ids, one object or id, ``{"members": […]}`` (row W02) and any of it as a JSON
-    string. ``$ref`` counts only where ``value`` is missing (rows E05, Y01).
+    string. ``$ref`` counts only where ``value`` is missing (rows E05, Y01); a URL as ``value`` is one.
     """
     refs: dict[str, MemberRef] = {}
     elements = _elements(value)
@@ -55,19 +57,25 @@ def _elements(value: object) -> list[Any]:
                 break
     if value is None:
         return []
-    return value if isinstance(value, list) else [value]
+    if not isinstance(value, list):
+        return [value]
+    if any(type(element) is list for element in value):
+        return [one for element in value for one in (element if isinstance(element, list) else [element])]
+    return value
 
 
 def _read_member(element: object) -> MemberRef | None:
     if not isinstance(element, dict):
-        member_id = _id(element)
-        return MemberRef(member_id) if member_id else None
+        element = {"value": element}
     # The common spelling costs three dictionary reads; only odd ones are lower-cased.
-    if "value" not in element:
-        element = {name.lower(): inner for name, inner in element.items() if isinstance(name, str)}
+    elif "value" not in element:
+        element = _renamed(element)
+    value = element.get("value")
     ref = element.get("$ref")
+    if isinstance(value, str) and "://" in value and (found := _LOCATION.match(value)) is not None:
+        value, ref = None, found[0]
     segments = ref.rstrip("/").rsplit("/", 2) if isinstance(ref, str) else []
-    member_id = _id(element.get("value")) or (_id(segments[-1]) if segments else None)
+    member_id = _id(value) or (_id(segments[-1]) if segments else None)
     if member_id is None:
         return None
     kind = element.get("type")
@@ -82,10 +90,24 @@ def _read_member(element: object) -> MemberRef | None:
     return MemberRef(member_id, member_type, display)
 
 
+def _renamed(element: dict[Any, Any]) -> dict[str, Any]:
+    """An element without ``value`` under lower-cased names; ``id`` and ``ref`` stand for what they must mean."""
+    fields = {name.lower(): inner for name, inner in element.items() if isinstance(name, str)}
+    for written, meant in (("id", "value"), ("ref", "$ref")):
+        if written in fields:
+            fields.setdefault(meant, fields[written])
+    return fields
+
+
 def _id(value: object) -> str | None:
+    if isinstance(value, dict):
+        value = value.get("value")
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if value.bit_length() < 128 else None
-    if not isinstance(value, str) or not value or value.isspace() or len(value) > _MAX_ID_LENGTH:
+    if not isinstance(value, str) or len(value) > _MAX_ID_LENGTH:
+        return None
+    value = value.strip()
+    if not value:
         return None
     if "\0" in value or not value.isascii():
         check_string(value)

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from service.scim.coercion import Diagnostic, Notes, parse_serialized
+from service.scim.coercion import Diagnostic, Notes
 from service.scim.errors import InvalidValue, TooMany
 from service.scim.filter_ast import Compare, Filter, Or, size, work_of_text
 from service.scim.match import value_test
 from service.scim.member_refs import MemberRef, read_members
 from service.scim.messages import Operation
-from service.scim.patch import path_of_key
+from service.scim.patch import is_whole, named_values, path_of_key
 from service.scim.paths import PatchPath, parse_path
 from service.scim.schema import GROUP, ResourceType
 
@@ -102,12 +102,12 @@ def split_members(operations: Iterable[Operation], group: ResourceType = GROUP) 
     found: list[MemberOp] = []
     notes: Notes = []
     for operation in operations:
-        if operation.path is None:
+        if is_whole(operation, group):
             remaining = _without_path(operation, group, found, notes)
             if remaining is not None:
                 rest.append(remaining)
             continue
-        path = parse_path(operation.path, group)
+        path = parse_path(operation.path or "", group)
         if _is_members(path):
             found.extend(_member_ops(operation, path, notes))
         else:
@@ -117,17 +117,17 @@ def split_members(operations: Iterable[Operation], group: ResourceType = GROUP) 
 
 def _without_path(operation: Operation, group: ResourceType, found: list[MemberOp], notes: Notes) -> Operation | None:
     """Take ``members`` out of a path-less object (row X02); None when nothing else was in it."""
-    value = parse_serialized(operation.value)
-    if operation.op == "remove" or not isinstance(value, dict):
+    values = named_values(operation, group)
+    if operation.op == "remove" or values is None:
         return operation
     left: dict[str, object] = {}
-    for name, inner in value.items():
+    for name, inner in values.items():
         path = path_of_key(name, inner, group) if "members" in name.lower() else None
         if path is not None and _is_members(path):
             found.extend(_member_ops(Operation(operation.op, name, inner, has_value=True), path, notes))
         else:
             left[name] = inner
-    if len(left) == len(value):
+    if len(left) == len(values):
         return operation
     return replace(operation, value=left) if left else None
 

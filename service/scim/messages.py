@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from service.scim.coercion import parse_serialized
 from service.scim.errors import InvalidCount, InvalidPath, InvalidSyntax, InvalidValue, TooLarge, TooMany
 from service.scim.limits import check_string, check_values
 
@@ -67,9 +68,7 @@ class BulkRequest:
 
 def parse_patch(body: object) -> tuple[Operation, ...]:
     """The operations of a PATCH body, in order."""
-    operations = _object(body, "the body").get("operations")
-    if isinstance(operations, dict):
-        operations = [operations]
+    operations = body if isinstance(body, list) else _operations(_object(body, "the body"), "op")
     if not isinstance(operations, list) or not operations:
         raise InvalidSyntax("Operations must be a list with at least one operation")
     if len(operations) > MAX_OPERATIONS:
@@ -77,11 +76,19 @@ def parse_patch(body: object) -> tuple[Operation, ...]:
     return tuple([_operation(entry) for entry in operations])
 
 
+def _operations(fields: dict[str, Any], mark: str) -> object:
+    """The list of operations, which may be one alone, in the place of the list or of the whole body, or serialized."""
+    operations = parse_serialized(fields.get("operations"))
+    if operations is None and mark in fields:
+        return [fields]
+    return [operations] if isinstance(operations, dict) else operations
+
+
 def _operation(entry: Any) -> Operation:
     usual = type(entry) is dict and entry.keys() <= _OPERATION_FIELDS
     fields = entry if usual else _object(entry, "an operation")
     name = fields.get("op")
-    op = _PATCH_OPS.get(name.lower()) if isinstance(name, str) else None
+    op = _PATCH_OPS.get(name.strip().lower()) if isinstance(name, str) else None
     if op is None:
         raise InvalidSyntax("op must be add, replace or remove")
     path = fields.get("path")
@@ -114,7 +121,7 @@ def parse_search(body: object) -> SearchRequest:
 def parse_bulk(body: object, *, max_operations: int = MAX_BULK_OPERATIONS) -> BulkRequest:
     """A bulk body. Raises TooLarge (413) beyond ``max_operations``, as RFC 7644 section 3.7.4 asks."""
     fields = _object(body, "the body")
-    operations = fields.get("operations")
+    operations = _operations(fields, "method")
     if not isinstance(operations, list) or not operations:
         raise InvalidSyntax("Operations must be a list with at least one operation")
     if len(operations) > max_operations:
@@ -179,6 +186,8 @@ def _integer(fields: Mapping[str, object], name: str) -> int | None:
             raise InvalidValue(f"{name} must be an integer")
     if value is None:
         return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidValue(f"{name} must be an integer")
     return max(-_MAX_NUMBER, min(value, _MAX_NUMBER))
@@ -196,6 +205,8 @@ def _count(fields: Mapping[str, object], cursor: str | None) -> int | None:
 
 def _sort_order(fields: Mapping[str, object]) -> Literal["ascending", "descending"]:
     order = (_string(fields, "sortorder") or "ascending").lower()
-    if order not in {"ascending", "descending"}:
-        raise InvalidValue("sortOrder must be ascending or descending")
-    return "descending" if order == "descending" else "ascending"
+    if order in {"ascending", "asc"}:
+        return "ascending"
+    if order in {"descending", "desc"}:
+        return "descending"
+    raise InvalidValue("sortOrder must be ascending or descending")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from service.scim.coercion import Diagnostic, parse_serialized
-from service.scim.documents import check_document
+from service.scim.documents import check_document, without_core_urn
 from service.scim.errors import InvalidFilter, InvalidPath, InvalidValue, Mutability, NoTarget
 from service.scim.limits import MAX_ATTRIBUTES, MAX_DEPTH
 from service.scim.messages import Operation
@@ -44,13 +44,30 @@ def apply_patch(
     """
     editor = Editor(document, resource_type)
     for operation in operations:
-        if operation.path is None:
+        if is_whole(operation, resource_type):
             _apply_without_path(editor, operation, resource_id)
         else:
-            _apply_at(editor, operation, parse_path(operation.path, resource_type), resource_id)
+            _apply_at(editor, operation, parse_path(operation.path or "", resource_type), resource_id)
+    if resource_type.name == "User" and "active" in document and "active" not in editor.document:
+        # As with PUT: silence about it must not bring a leaver back.
+        editor.document["active"] = document["active"]
+        editor.notes.append(Diagnostic("active", "cannot be unassigned; kept"))
     check_document(editor.document, resource_type)
     _check_size(editor.document)
     return Patched(editor.document, tuple(editor.notes))
+
+
+def is_whole(operation: Operation, resource_type: ResourceType) -> bool:
+    """Whether the operation has no path, or the URN of the core schema in its place."""
+    return operation.path is None or (operation.path[:4].lower() == "urn:" and resource_type.is_core(operation.path))
+
+
+def named_values(operation: Operation, resource_type: ResourceType) -> dict[str, Any] | None:
+    """The attributes that an operation without path names; None when its value is no object."""
+    value = parse_serialized(operation.value)
+    if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
+        value = {name: inner for part in value for name, inner in part.items()}
+    return without_core_urn(value, resource_type) if isinstance(value, dict) else None
 
 
 def _check_size(document: dict[str, Any]) -> None:
@@ -88,11 +105,13 @@ def _apply_at(editor: Editor, operation: Operation, path: PatchPath, resource_id
 def _apply_without_path(editor: Editor, operation: Operation, resource_id: str | None) -> None:
     if operation.op == "remove":
         raise NoTarget("the operation remove needs a path")
-    value = parse_serialized(operation.value)
-    if not isinstance(value, dict):
+    values = named_values(operation, editor.resource_type)
+    if values is None:
         raise InvalidValue("an operation without path needs an object as its value")
-    for name, inner in value.items():
+    for name, inner in values.items():
         path = path_of_key(name, inner, editor.resource_type)
+        if path.attribute and path.definition is None and name in editor.document:
+            path = PatchPath(None, name, known=False)
         if path.urn is None:
             if path.attribute == "id" and inner is not None and resource_id is not None and inner != resource_id:
                 raise Mutability("id is read-only and differs from that of the resource")

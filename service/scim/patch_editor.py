@@ -12,7 +12,7 @@ from service.scim.coercion import (
     coerce_list,
     is_shell,
     keep_one_primary,
-    parse_serialized,
+    one_object,
     without_nulls,
 )
 from service.scim.errors import InvalidValue, Mutability, NoTarget, TooMany
@@ -170,7 +170,7 @@ class Editor:
         """A whole extension, or something that no schema defines: kept as sent (row X05)."""
         extension = self.resource_type.find_extension(path.urn) if path.urn and not path.attribute else None
         if extension is not None:
-            self._assign_extension(path, extension.schema, parse_serialized(value), add=add)
+            self._assign_extension(path, extension.schema, one_object(value), add=add)
             return
         kept = without_nulls(value)
         self.notes.append(Diagnostic(str(path.attribute or path.urn)[:200], "unknown attribute"))

@@ -42,6 +42,8 @@ def parse_path(text: str, resource_type: ResourceType) -> PatchPath:
 
 def _parse(text: str, resource_type: ResourceType) -> PatchPath:
     written = text.strip()
+    if written[:1] == "/":
+        written = written[1:].replace("/", ".")  # as JSON Patch writes it
     if written.endswith("."):
         raise InvalidPath("the path ends in a dot")
     if "[" in written:

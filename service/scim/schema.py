@@ -8,6 +8,7 @@ from service.scim.schema_user import COMMON_ATTRIBUTES, CORE_USER_URN, ENTERPRIS
 
 __all__ = [
     "BARE_EXTENSION_ATTRIBUTES",
+    "CORE_1_0_URN",
     "CORE_GROUP_URN",
     "CORE_USER_URN",
     "ENTERPRISE_USER",
@@ -24,17 +25,36 @@ __all__ = [
 ]
 
 CORE_GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
+CORE_1_0_URN = "urn:scim:schemas:core:1.0"
 
-BARE_EXTENSION_ATTRIBUTES: Mapping[str, str] = {"manager": ENTERPRISE_USER_URN}
-"""Extension attributes that Microsoft Entra ID names without their URN in filters and paths (rows E09, E16)."""
+BARE_EXTENSION_ATTRIBUTES: Mapping[str, str] = {
+    attribute.name.lower(): ENTERPRISE_USER_URN for attribute in ENTERPRISE_USER.attributes
+}
+"""Extension attributes that are understood without their URN: Microsoft Entra ID names the manager so in filters and
+paths (rows E09, E16), and the core schema of a user has none of these names."""
+
+ENTERPRISE_USER_ALIASES: tuple[str, ...] = tuple(
+    f"urn:{family}scim:schemas:extension:enterprise:{version}{suffix}"
+    for family in ("", "ietf:params:")
+    for version in ("1.0", "2.0")
+    for suffix in ("", ":User")
+    if (family, version, suffix) != ("ietf:params:", "2.0", ":User")
+)
+"""What administrators type as the namespace of the enterprise extension; the first is that of SCIM 1.1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extension:
-    """A schema extension of a resource type."""
+    """A schema extension of a resource type. ``aliases`` are other URNs that mean it in requests."""
 
     schema: Schema
     required: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its URN and the others, in lower case."""
+        return tuple(urn.lower() for urn in (self.schema.id, *self.aliases))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,9 +74,9 @@ class ResourceType:
     extension_lookup: Mapping[str, Extension] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        extensions = {key: e for e in self.extensions for key in (e.schema.id, e.schema.id.lower())}
-        urns: list[tuple[str, Schema | None]] = [(self.schema.id.lower(), None)]
-        urns += [(extension.schema.id.lower(), extension.schema) for extension in self.extensions]
+        extensions = {key: e for e in self.extensions for key in (e.schema.id, *e.names)}
+        urns: list[tuple[str, Schema | None]] = [(urn, None) for urn in (self.schema.id.lower(), CORE_1_0_URN)]
+        urns += [(urn, extension.schema) for extension in self.extensions for urn in extension.names]
         urns.sort(key=lambda entry: -len(entry[0]))
         object.__setattr__(self, "lookup", name_table((*COMMON_ATTRIBUTES, *self.schema.attributes)))
         object.__setattr__(self, "extension_lookup", extensions)
@@ -65,6 +85,10 @@ class ResourceType:
     def find(self, name: str) -> Attribute | None:
         """The core or common attribute of that name, in any case."""
         return self.lookup.get(name) or self.lookup.get(name.lower())
+
+    def is_core(self, urn: str) -> bool:
+        """Whether the URN is that of the core schema, in any case; that of SCIM 1.1 is."""
+        return urn[:4].lower() == "urn:" and urn.lower() in {self.schema.id.lower(), CORE_1_0_URN}
 
     def find_extension(self, urn: str) -> Extension | None:
         """The extension with that URN, in any case."""
@@ -95,6 +119,7 @@ GROUP_SCHEMA = Schema(
     ),
 )  # fmt: skip
 
-USER = ResourceType("User", "/Users", USER_SCHEMA, (Extension(ENTERPRISE_USER),), "User Account")
+_ENTERPRISE = Extension(ENTERPRISE_USER, aliases=ENTERPRISE_USER_ALIASES)
+USER = ResourceType("User", "/Users", USER_SCHEMA, (_ENTERPRISE,), "User Account")
 GROUP = ResourceType("Group", "/Groups", GROUP_SCHEMA, (), "Group")
 RESOURCE_TYPES: tuple[ResourceType, ...] = (USER, GROUP)

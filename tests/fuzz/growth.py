@@ -11,7 +11,7 @@ from tests.fuzz.targets import Target
 
 LARGEST = 256 * 1024
 """Bytes of the largest input that is tried."""
-_RATIO = 3.0
+_RATIO = 1.5
 
 
 class Quadratic(AssertionError):
@@ -23,25 +23,29 @@ def check_growth(target: Target, data: bytes, random: Random, *, seconds: float)
     grown = _repeated(data, random)
     if grown is None:
         return
-    times = [0, 8]
+    times = 8
+    tried: list[bytes] = []
     costs: list[float] = []
-    size = 0
-    while size < LARGEST and (not costs or costs[-1] < 20 * seconds):
-        times.append(times[-1] * 2)
-        larger = grown(times[-1])
-        if len(larger) <= size:
+    while not tried or (len(tried[-1]) < LARGEST and costs[-1] < 20 * seconds):
+        times *= 2
+        larger = grown(times)
+        if tried and len(larger) <= len(tried[-1]):
             return
-        size = len(larger)
+        tried.append(larger)
         costs.append(_cost(target, larger))
-        if costs[-1] > seconds and _is_quadratic(costs):
-            costs[-3:] = [min(_cost(target, grown(n)) for _ in range(3)) for n in times[-3:]]
-            if costs[-1] > seconds and _is_quadratic(costs):
-                rounded = [round(cost, 4) for cost in costs]
-                raise Quadratic(f"{rounded} s of CPU for up to {size} bytes, like {grown(4)[:600]!r}")
+        if costs[-1] > seconds and _is_quadratic(tried, costs):
+            costs[-3:] = [min(_cost(target, data) for _ in range(3)) for data in tried[-3:]]
+            if costs[-1] > seconds and _is_quadratic(tried, costs):
+                seen = [(len(data), round(cost, 4)) for data, cost in zip(tried, costs, strict=True)]
+                raise Quadratic(f"(bytes, seconds of CPU): {seen}, like {grown(4)[:600]!r}")
 
 
-def _is_quadratic(costs: list[float]) -> bool:
-    return len(costs) > 2 and costs[-1] > _RATIO * costs[-2] and costs[-2] > _RATIO * costs[-3]
+def _is_quadratic(tried: list[bytes], costs: list[float]) -> bool:
+    """Whether the cost of a byte grew by half, twice in a row; doubled sizes at four times the cost double it."""
+    if len(costs) < 3:
+        return False
+    rates = [cost / len(data) for data, cost in zip(tried[-3:], costs[-3:], strict=True)]
+    return rates[2] > _RATIO * rates[1] and rates[1] > _RATIO * rates[0]
 
 
 def _cost(target: Target, data: bytes) -> float:

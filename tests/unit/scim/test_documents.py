@@ -177,7 +177,7 @@ def test_the_body_is_not_changed() -> None:
 @pytest.mark.parametrize(
     ("sent", "path"),
     [
-        ({"name": "Ada Byron"}, "name"),
+        ({"name": True}, "name"),
         ({"displayName": {"de": "A", "en": "B"}}, "displayName"),
         ({"displayName": True}, "displayName"),
         ({"title": ["a", "b"]}, "title"),
@@ -210,7 +210,7 @@ def test_a_group_needs_a_display_name() -> None:
         decode({"displayName": ""}, GROUP)
 
 
-@pytest.mark.parametrize("active", ["maybe", 2, {"a": 1}, "disabled"])
+@pytest.mark.parametrize("active", ["maybe", 2, {"a": 1}, "off duty", 0.5])
 def test_an_active_that_cannot_be_read_is_refused_never_ignored(active: object) -> None:
     with pytest.raises(InvalidValue, match="active"):
         user(active=active)
@@ -394,3 +394,46 @@ def test_members_under_a_dotted_name_are_never_part_of_the_document(
 
 def test_a_name_that_ends_in_a_dot_is_no_attribute() -> None:
     assert rest(user(**{"title.": "x", "groups.": [1]})) == {"title.": "x", "groups.": [1]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        pytest.param({"active": "Inactive"}, {"active": False}, id="a-status-as-active"),
+        pytest.param({"active": 0.0}, {"active": False}, id="a-float-as-boolean"),
+        pytest.param({"active": "Y"}, {"active": True}, id="a-letter-as-boolean"),
+        pytest.param({"name": "Ada Byron"}, {"name": {"formatted": "Ada Byron"}}, id="a-name-as-text"),
+        pytest.param({"addresses": "1 Main St"}, {"addresses": [{"formatted": "1 Main St"}]}, id="an-address-as-text"),
+        pytest.param(
+            {"department": "R", "employeeNumber": 7}, {ENT: {"department": "R", "employeeNumber": "7"}}, id="no-urn"
+        ),
+        pytest.param(
+            {"urn:scim:schemas:extension:enterprise:1.0": {"division": "D"}}, {ENT: {"division": "D"}}, id="1.1"
+        ),
+        pytest.param(
+            {"urn:ietf:params:scim:schemas:extension:enterprise:2.0": {"manager": "7"}},
+            {ENT: {"manager": {"value": "7"}}},
+            id="a-urn-cut-short",
+        ),
+        pytest.param({ENT: [{"department": "R"}]}, {ENT: {"department": "R"}}, id="an-extension-as-a-list-of-one"),
+        pytest.param(
+            {USER.schema.id.upper(): {"title": "T", "name.givenName": "A"}},
+            {"title": "T", "name": {"givenName": "A"}},
+            id="core-urn",
+        ),
+        pytest.param(
+            {USER.schema.id: {"title": "T"}, "title": "U"}, {"title": "U"}, id="core-urn-beside-the-same-name"
+        ),
+    ],
+)
+def test_spellings_of_the_same_thing(sent: dict[str, Any], stored: dict[str, Any]) -> None:
+    decoded = decode({"userName": "ada", **sent}, USER)
+    assert rest(decoded.document) == stored
+    assert decoded.diagnostics == ()
+
+
+def test_everything_may_stand_under_the_urn_of_the_core_schema() -> None:
+    nested = decode({USER.schema.id: {"userName": "ada"}}, USER)
+    assert nested.document == {"userName": "ada"}
+    group = decode({GROUP.schema.id: {"displayName": "g", "members": ["a"]}}, GROUP)
+    assert (group.document, group.members) == ({"displayName": "g"}, (MemberRef("a"),))

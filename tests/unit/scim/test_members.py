@@ -234,3 +234,34 @@ def test_many_members_in_one_request_are_no_hostile_work() -> None:
     assert apply_members(everyone, plan(*removals).member_operations) == ((), tuple(ids))
     by_filter = {"op": "remove", "path": 'members[type eq "User" and display sw "Ada"]'}
     assert apply_members(everyone, plan(by_filter).member_operations) == ((), tuple(ids))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"id": "a"}],
+        [{"ref": "https://h/scim/v2/k/Users/a"}],
+        [{"value": "https://h/scim/v2/k/Users/a"}],
+        ["https://h/scim/v2/k/users/a/"],
+        [[{"value": "a"}]],
+        [{"value": " a "}],
+        [{"value": {"value": "a"}}],
+    ],
+)
+def test_other_ways_to_name_a_member(value: Any) -> None:
+    result = plan({"op": "add", "path": "members", "value": value})
+    assert [ref.value for op in result.member_operations if isinstance(op, AddMembers) for ref in op.refs] == ["a"]
+    assert result.diagnostics == ()
+
+
+def test_a_path_in_a_directory_is_not_a_url() -> None:
+    result = plan({"op": "add", "path": "members", "value": ["corp.example/Users/Ada", "x/Users/b"]})
+    assert result.named == ("corp.example/Users/Ada", "x/Users/b")
+
+
+def test_members_under_the_urn_of_the_core_schema() -> None:
+    nested = {URN: {"displayName": "g", "members": [{"value": "a"}]}}
+    for operation in ({"op": "add", "value": nested}, {"op": "add", "path": URN, "value": nested[URN]}):
+        result = plan(operation)
+        assert result.member_operations == (AddMembers((A,)),)
+        assert [rest.value for rest in result.document_operations] == [{"displayName": "g"}]

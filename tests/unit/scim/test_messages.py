@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -28,9 +29,13 @@ from service.scim.messages import (
         pytest.param(
             {"op": "add", "path": " ", "value": 1}, Operation("add", None, 1, has_value=True), id="blank-path"
         ),
+        pytest.param({"op": " Remove ", "path": "a"}, Operation("remove", "a"), id="blanks-around-op"),
     ],
 )
 def test_operations_are_read(sent: dict[str, Any], read: Operation) -> None:
+    assert parse_patch(sent) == (read,)
+    assert parse_patch([sent]) == (read,)
+    assert parse_patch({"Operations": json.dumps([sent])}) == (read,)
     assert parse_patch({"schemas": ["x"], "Operations": [sent]}) == (read,)
     assert parse_patch({"operations": [sent]}) == (read,)
     assert parse_patch({"OPERATIONS": sent}) == (read,)
@@ -157,3 +162,22 @@ def test_a_bulk_request_beyond_its_ceiling_is_too_large() -> None:
     assert len(parse_bulk({"Operations": [operation] * 3}, max_operations=3).operations) == 3
     with pytest.raises(TooLarge):
         parse_bulk({"Operations": [operation] * 4}, max_operations=3)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"sortOrder": "desc"}, SearchRequest(sort_order="descending")),
+        ({"sortOrder": "ASC"}, SearchRequest()),
+        ({"startIndex": 2.0, "count": 10.0}, SearchRequest(start_index=2, count=10)),
+    ],
+)
+def test_other_ways_to_write_a_search(body: dict[str, Any], expected: SearchRequest) -> None:
+    assert parse_search(body) == expected
+
+
+def test_a_bulk_request_of_one_operation_needs_no_list() -> None:
+    operation = {"method": "DELETE", "path": "/Users/1"}
+    expected = (BulkOperation("DELETE", "/Users/1"),)
+    assert parse_bulk({"Operations": operation}).operations == expected
+    assert parse_bulk(operation).operations == expected

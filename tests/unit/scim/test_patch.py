@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from service.scim.schema import ENTERPRISE_USER_URN as ENT
-from tests.unit.scim.patching import ADA, HOME, WORK, changed, op
+from service.scim.schema import USER
+from tests.unit.scim.patching import ADA, HOME, WORK, changed, op, patched
 
 
 def test_rfc_add_without_path() -> None:
@@ -220,6 +221,27 @@ MOBILE = [{"type": "mobile", "value": "+1 555"}]
         pytest.param(op("replace", "password", "s3cret"), {}, id="O06"),
         pytest.param(op("replace", "schemas", ["x"]), {}, id="K04-path"),
         pytest.param(op("replace", "title", "T "), {"title": "T "}, id="rule-10"),
+        pytest.param(op("replace", "active", None), {}, id="active-is-never-unassigned"),
+        pytest.param(op("replace", None, {"active": ""}), {}, id="active-is-never-blank"),
+        pytest.param(op("remove", "active"), {}, id="active-is-never-removed"),
+        pytest.param(op("replace", "/title", "T"), {"title": "T"}, id="json-patch-path"),
+        pytest.param(
+            op("replace", "/name/givenName", "A"),
+            {"name": {"givenName": "A", "familyName": "Byron"}},
+            id="json-patch-path-of-a-sub-attribute",
+        ),
+        pytest.param(
+            op("replace", "emails[type eq 'home'].value", "h"), {"emails": [WORK, {**HOME, "value": "h"}]}, id="quotes"
+        ),
+        pytest.param(op("replace", USER.schema.id, {"title": "T"}), {"title": "T"}, id="core-urn-as-path"),
+        pytest.param(op("replace", None, {USER.schema.id: {"title": "T"}}), {"title": "T"}, id="core-urn-as-key"),
+        pytest.param(
+            op("replace", None, [{"title": "T"}, {"active": "False"}]), {"title": "T", "active": False}, id="list"
+        ),
+        pytest.param(op("replace", "name", "Ada B"), {"name": {"formatted": "Ada B"}}, id="a-name-as-text"),
+        pytest.param(
+            op("replace", "costCenter", 7), {ENT: {**ADA[ENT], "costCenter": "7"}}, id="enterprise-without-urn"
+        ),
     ],
 )
 def test_dialects(operation: dict[str, Any], change: dict[str, Any]) -> None:
@@ -250,3 +272,14 @@ def test_bug_53_attributes_and_reactivation_in_one_request() -> None:
         "displayName": "N",
         "active": True,
     }
+
+
+def test_a_name_that_the_document_has_as_it_is_written_stands_for_itself() -> None:
+    start = {"userName": "a", "shoe.size": 9, "urn:x:y": 1}
+    assert changed(op("replace", None, {"shoe.size": 10, "urn:x:y": 2}), start=start) == {"shoe.size": 10, "urn:x:y": 2}
+
+
+def test_a_leaver_is_not_brought_back_by_silence() -> None:
+    result = patched(op("replace", "active", None), start={**ADA, "active": False})
+    assert result.document["active"] is False
+    assert [note.path for note in result.diagnostics] == ["active"]
