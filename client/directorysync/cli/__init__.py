@@ -20,6 +20,7 @@ from directorysync.cli import (
     subscriptions,
     tokens,
     users,
+    webhooks,
 )
 from directorysync.cli.failure import Failure
 from directorysync.cli.output import DocumentOutput, Format, show_json, silence_stdout
@@ -43,6 +44,7 @@ app.add_typer(groups.app, name="group")
 app.add_typer(tokens.app, name="token")
 app.add_typer(apikeys.app, name="apikey")
 app.add_typer(events.app, name="events")
+app.add_typer(webhooks.app, name="webhook")
 app.add_typer(subscriptions.app, name="subscription")
 
 
