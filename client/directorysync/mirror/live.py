@@ -98,7 +98,7 @@ class Mirror(Lookups):
         self._follower = Follower(
             self._client,
             self._filter,
-            self._held,
+            self.held,
             bookmark_interval=self._bookmark_interval,
             file=self._file,
             saved=saved,
@@ -142,7 +142,7 @@ class Mirror(Lookups):
 
     def status(self) -> MirrorStatus:
         """Everything about it, for health checks and metrics."""
-        state, progress = self._held.state, self._follower.progress if self._follower is not None else None
+        state, progress = self.held.state, self._follower.progress if self._follower is not None else None
         return MirrorStatus(
             ready=state is not None,
             caught_up=self.caught_up,

@@ -40,33 +40,33 @@ class Lookups:
     """
 
     def __init__(self, held: Held) -> None:
-        self._held = held
+        self.held = held
 
     def user(self, user_id: str) -> DirectoryUser | None:
         """By id. `membership_update_time` is not set: events do not tell it."""
-        with self._held.lock:
-            found = self._held.current().users.get(user_id)
+        with self.held.lock:
+            found = self.held.current().users.get(user_id)
             return None if found is None else _user(found.data)
 
     def group(self, group_id: str) -> DirectoryGroup | None:
         """By id."""
-        with self._held.lock:
-            found = self._held.current().groups.get(group_id)
+        with self.held.lock:
+            found = self.held.current().groups.get(group_id)
             return None if found is None else _group(found.data)
 
     def directory(self, directory_id: str) -> Directory | None:
         """By id, without counts; `sequence` is the number of the newest event in this copy. A directory that was made
         while the mirror followed is known from its first event on that describes it.
         """
-        with self._held.lock:
-            state = self._held.current()
+        with self.held.lock:
+            state = self.held.current()
             data = state.directories.get(directory_id)
             return None if data is None else _directory(state, directory_id, data)
 
     def directories(self) -> tuple[Directory, ...]:
         """All in the copy, oldest first."""
-        with self._held.lock:
-            state = self._held.current()
+        with self.held.lock:
+            state = self.held.current()
             return tuple(_directory(state, one, state.directories[one]) for one in sorted(state.directories))
 
     def find_users(
@@ -80,8 +80,8 @@ class Lookups:
     ) -> tuple[DirectoryUser, ...]:
         """By exactly one of the three keys, oldest first, as LookupUsers. Case matters for `idp_id` only."""
         kind, value = one_key(email=email, user_name=user_name, idp_id=idp_id)
-        with self._held.lock:
-            state = self._held.current()
+        with self.held.lock:
+            state = self.held.current()
             index: Index = state.emails
             if kind == "idp_id":
                 index = state.idp_ids
@@ -99,16 +99,16 @@ class Lookups:
         self, name: str, *, directory_id: str = "", organization_id: str = ""
     ) -> tuple[DirectoryGroup, ...]:
         """By displayName without regard to case, oldest first."""
-        with self._held.lock:
-            state = self._held.current()
+        with self.held.lock:
+            state = self.held.current()
             held = state.groups
             found = tuple([_group(held[one].data) for one in state.group_names.find(fold(name)) if one in held])
         return tuple([one for one in found if _within(one, directory_id, organization_id)])
 
     def group_ids(self, member_id: str, *, effective: bool = False) -> tuple[str, ...]:
         """Groups that a user or group is directly in; with `effective` those around them too, each once."""
-        with self._held.lock:
-            state = self._held.current()
+        with self.held.lock:
+            state = self.held.current()
             found = state.users.get(member_id) or state.groups.get(member_id)
             if found is None or not effective:
                 return () if found is None else found.groups
@@ -121,8 +121,8 @@ class Lookups:
 
     def member_ids(self, group_id: str, *, effective: bool = False) -> tuple[str, ...]:
         """Direct members, users and groups; with `effective` the users in it and in the groups inside it, each once."""
-        with self._held.lock:
-            state = self._held.current()
+        with self.held.lock:
+            state = self.held.current()
             found = state.groups.get(group_id)
             if found is None or not effective:
                 return () if found is None else tuple(found.members)
@@ -136,21 +136,21 @@ class Lookups:
         """Whether a user or group is in the group, directly, or with `effective` at any depth."""
         if effective:
             return group_id in self.group_ids(member_id, effective=True)
-        with self._held.lock:
-            found = self._held.current().groups.get(group_id)
+        with self.held.lock:
+            found = self.held.current().groups.get(group_id)
             return found is not None and member_id in found.members
 
     def users(self, directory_id: str | None = None) -> Iterator[DirectoryUser]:
         """Of a directory, or all, parsed one by one as they are asked for."""
-        with self._held.lock:
-            state = self._held.current()
+        with self.held.lock:
+            state = self.held.current()
             ids = tuple(state.users if directory_id is None else state.inside.get(directory_id, ({}, {}))[0])
         return self._users(ids)
 
     def sequence(self, directory_id: str) -> int:
         """Number of the directory's newest event in the copy; 0 before the first."""
-        with self._held.lock:
-            return self._held.current().sequences.get(directory_id, 0)
+        with self.held.lock:
+            return self.held.current().sequences.get(directory_id, 0)
 
     def _users(self, ids: Iterable[str]) -> Iterator[DirectoryUser]:
         """Those that are still there when it is their turn."""

@@ -86,5 +86,5 @@ def _keys_of(users: Collection[DirectoryUser], groups: Collection[object]) -> li
 
 
 def _keys_held(mirror: Lookups) -> list[int]:
-    state = mirror._held.current()
+    state = mirror.held.current()
     return [len(index) for index in (state.emails, state.user_names, state.idp_ids, state.group_names)]
