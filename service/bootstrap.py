@@ -33,6 +33,7 @@ from service.app.sequencer import Sequencer
 from service.app.subscription_leases import Leases
 from service.app.subscription_reader import Readers
 from service.app.subscriptions import Subscriptions
+from service.app.time_travel import TimeTravel
 from service.app.tokens import Tokens
 from service.app.webhook_dispatch import WebhookDispatch
 from service.app.webhooks import Webhooks
@@ -53,6 +54,7 @@ from service.rpc.portal import PortalHandlers
 from service.rpc.search import SearchHandlers
 from service.rpc.server import GrpcServer
 from service.rpc.subscriptions import SubscribeWire, SubscriptionHandlers
+from service.rpc.time_travel import recorded
 from service.rpc.versions import spoken
 from service.rpc.webhooks import WebhookHandlers
 from service.storage.database import BROKEN, Pool, connect, open_pool
@@ -191,7 +193,8 @@ class _Parts:
         organizations = Organizations(pool, new_ids=new_ids, clock=clock)
         info = ServerInfo(version=version("directorysync"), retention_days=self.config.retention_days)
         reads = Lookups(pool, self.directories)
-        lookups = LookupHandlers(reads, self.directories, info)
+        history = TimeTravel(pool, self.directories, recorded)
+        lookups = LookupHandlers(reads, self.directories, history, info)
         one = Ingest(pool, self.committer, new_ids, self.diagnostics)
         ingest = IngestHandlers(one, scope, self.feed.cursor_of)
         bulk = BulkHandlers(Bulk(one), scope)
@@ -202,7 +205,7 @@ class _Parts:
         readers = Readers(self.feed, pool, self.leases, SubscribeWire())
         subscriptions = SubscriptionHandlers(Subscriptions(pool, new_ids=new_ids, clock=clock), readers)
         events = EventHandlers(self.feed, EventList(pool, EventWire().frame))
-        handlers = (lookups, MembershipHandlers(reads), events, admin, portal, webhooks, subscriptions)
+        handlers = (lookups, MembershipHandlers(reads, history), events, admin, portal, webhooks, subscriptions)
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
         methods = [*written, *(method for handler in handlers for method in handler.methods())]
         return answered_once(methods, self.idempotency)

@@ -1,6 +1,7 @@
 """What applications ask about users and groups. What is out of the caller's reach does not exist for it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from service.app.directories import Directories
 from service.domain import ids
@@ -106,6 +107,19 @@ class Lookups:
         """Groups that a user is a direct member of."""
         place = _reached(caller, "User", user_id, await table.place_of_user(self._pool, user_id))
         return await table.user_groups_page(self._pool, place.directory_id, user_id, stretch)
+
+    async def membership_page(
+        self, caller: Caller, directory_id: str, after: tuple[str, str], limit: int
+    ) -> list[GroupMember]:
+        """Memberships of a directory behind a group and member."""
+        await self._directories.reached(caller, directory_id)
+        return await table.membership_page(self._pool, directory_id, after, limit)
+
+    async def membership_update_times(self, caller: Caller, users: Sequence[User]) -> dict[str, datetime]:
+        """When each of these users last joined or left a group; nothing for a caller who was not made to see it."""
+        if not caller.membership_update_time or not users:
+            return {}
+        return await table.membership_update_times(self._pool, users)
 
     async def effective_user_groups_page(self, caller: Caller, user_id: str, after: str, limit: int) -> list[Group]:
         """Groups behind an id that a user is a member of, at any depth."""

@@ -9,6 +9,7 @@ from directorysync.v1 import directory_sync_pb2 as pb
 from directorysync.v1 import resources_pb2
 from service.app.directories import Directories
 from service.app.lookups import Lookups
+from service.app.time_travel import TimeTravel
 from service.domain.caller import Scope
 from service.domain.errors import ArgumentError
 from service.domain.user import User
@@ -17,6 +18,7 @@ from service.rpc.arguments import optional_id, required_id
 from service.rpc.edge import Call, Method, UnaryHandler
 from service.rpc.methods import unary_methods
 from service.rpc.paging import MAX_PAGE_SIZE, stretch_of
+from service.rpc.time_travel import as_of, past_group, past_user
 
 _ACTIVE = {
     resources_pb2.DIRECTORY_USER_STATE_UNSPECIFIED: None,
@@ -36,8 +38,9 @@ class ServerInfo:
 class LookupHandlers:
     """Check, convert, call, convert."""
 
-    def __init__(self, lookups: Lookups, directories: Directories, info: ServerInfo) -> None:
+    def __init__(self, lookups: Lookups, directories: Directories, history: TimeTravel, info: ServerInfo) -> None:
         self._lookups = lookups
+        self._history = history
         self._directories = directories
         self._info = info
 
@@ -85,19 +88,25 @@ class LookupHandlers:
 
     async def get_user(self, request: pb.GetUserRequest, call: Call) -> pb.GetUserResponse:
         """GetUser."""
+        then = as_of(request)
+        if then is not None:
+            moment = await self._history.moment(call.caller, *then)
+            past = await self._history.user(required_id(request.id, "id"), moment)
+            return pb.GetUserResponse(user=past_user(past))
         directory_id = optional_id(request.directory_id, "directory_id")
         found = await self._lookups.user(call.caller, required_id(request.id, "id"), directory_id)
-        return pb.GetUserResponse(user=convert.user(found))
+        (user,) = await self._users(call, [found])
+        return pb.GetUserResponse(user=user)
 
     async def batch_get_users(self, request: pb.BatchGetUsersRequest, call: Call) -> pb.BatchGetUsersResponse:
         """BatchGetUsers."""
         found = await self._lookups.users(call.caller, [required_id(value, "ids") for value in request.ids])
-        return pb.BatchGetUsersResponse(users=[convert.user(user) for user in found])
+        return pb.BatchGetUsersResponse(users=await self._users(call, found))
 
     async def lookup_users(self, request: pb.LookupUsersRequest, call: Call) -> pb.LookupUsersResponse:
         """LookupUsers."""
         found = await self._looked_up(request, call)
-        return pb.LookupUsersResponse(users=[convert.user(user) for user in found])
+        return pb.LookupUsersResponse(users=await self._users(call, found))
 
     async def _looked_up(self, request: pb.LookupUsersRequest, call: Call) -> Sequence[User]:
         directory_id = optional_id(request.directory_id, "directory_id")
@@ -124,10 +133,15 @@ class LookupHandlers:
             lambda stretch: self._lookups.user_page(call.caller, directory_id, stretch, active=active),
             lambda user: user.id,
         )
-        return pb.ListUsersResponse(users=[convert.user(user) for user in page], next_page_token=token)
+        return pb.ListUsersResponse(users=await self._users(call, page), next_page_token=token)
 
     async def get_group(self, request: pb.GetGroupRequest, call: Call) -> pb.GetGroupResponse:
         """GetGroup."""
+        then = as_of(request)
+        if then is not None:
+            moment = await self._history.moment(call.caller, *then)
+            past = await self._history.group(required_id(request.id, "id"), moment)
+            return pb.GetGroupResponse(group=past_group(past))
         directory_id = optional_id(request.directory_id, "directory_id")
         found = await self._lookups.group(call.caller, required_id(request.id, "id"), directory_id)
         return pb.GetGroupResponse(group=convert.group(found))
@@ -141,3 +155,12 @@ class LookupHandlers:
             lambda group: group.id,
         )
         return pb.ListGroupsResponse(groups=[convert.group(group) for group in page], next_page_token=token)
+
+    async def _users(self, call: Call, found: Sequence[User]) -> list[resources_pb2.DirectoryUser]:
+        """Users as this caller sees them."""
+        times = await self._lookups.membership_update_times(call.caller, found)
+        messages = [convert.user(user) for user in found]
+        for message in messages:
+            if message.id in times:
+                message.membership_update_time.FromDatetime(times[message.id])
+        return messages

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from service.domain.caller import Caller
 from service.domain.change import GroupMember
@@ -105,6 +106,17 @@ async def member_page(pool: Pool, place: Place, group_id: str, stretch: Stretch)
     ends = (stretch.low, stretch.high, stretch.limit)
     rows = await pool.fetch(statement, place.directory_id, group_id, *ends, place.name)
     return [group_member_from_row(row) for row in rows]
+
+
+async def membership_page(pool: Pool, directory_id: str, after: tuple[str, str], limit: int) -> list[GroupMember]:
+    """At most `limit` memberships of the directory behind a group and member."""
+    return [group_member_from_row(row) for row in await pool.fetch(SQL["membership_page"], directory_id, *after, limit)]
+
+
+async def membership_update_times(pool: Pool, wanted: Sequence[User]) -> dict[str, datetime]:
+    """By user id; users that never were in a group are left out."""
+    directories, ids = [user.directory_id for user in wanted], [user.id for user in wanted]
+    return {row["id"]: row["at"] for row in await pool.fetch(SQL["membership_update_times"], directories, ids)}
 
 
 async def user_groups_page(pool: Pool, directory_id: str, user_id: str, stretch: Stretch) -> list[Group]:

@@ -22,6 +22,7 @@ from service.app.lookups import Lookups
 from service.app.organizations import Organizations
 from service.app.portal_links import PortalLinks
 from service.app.search import Search
+from service.app.time_travel import TimeTravel
 from service.app.tokens import Tokens
 from service.domain.group import Group
 from service.domain.user import User
@@ -34,6 +35,7 @@ from service.rpc.ingest_scope import IngestScope
 from service.rpc.memberships import MembershipHandlers
 from service.rpc.portal import PortalHandlers
 from service.rpc.search import SearchHandlers
+from service.rpc.time_travel import recorded
 from service.storage.database import Pool, open_pool
 from service.telemetry import Telemetry
 
@@ -199,12 +201,13 @@ async def open_stack(database_url: str, time: ManualTime | None = None) -> Async
         api_keys = ApiKeys(pool, credentials=credentials, new_ids=new_ids, clock=clock)
         organizations = Organizations(pool, new_ids=new_ids, clock=clock)
         lookups = Lookups(pool, directories)
+        history = TimeTravel(pool, directories, recorded)
         scope = IngestScope(directories)
         diagnostics = Diagnostics(pool, clock, telemetry)
         methods = [
             *AdminHandlers(organizations, directories, tokens, api_keys, diagnostics).methods(),
-            *LookupHandlers(lookups, directories, ServerInfo("1.2.3", 30)).methods(),
-            *MembershipHandlers(lookups).methods(),
+            *LookupHandlers(lookups, directories, history, ServerInfo("1.2.3", 30)).methods(),
+            *MembershipHandlers(lookups, history).methods(),
             *PortalHandlers(
                 PortalLinks(pool, credentials=credentials, new_ids=new_ids, clock=clock, telemetry=telemetry)
             ).methods(),

@@ -114,6 +114,30 @@ SELECT m.group_id, $6::text AS group_name, m.member_id, m.member_type, m.created
  WHERE m.directory_id = $1 AND m.group_id = $2 AND m.member_id > $3 AND m.member_id < $4 AND u.hidden IS NOT TRUE
  ORDER BY m.member_id ASC LIMIT $5
 
+-- name: membership_page
+-- Memberships of a directory behind a group and member, with names, each probed for as in member_page.
+SELECT m.group_id, g.display_name AS group_name, m.member_id, m.member_type, m.created_at,
+       coalesce(u.user_name, n.display_name) AS member_name
+  FROM membership m
+ CROSS JOIN LATERAL (SELECT x.display_name FROM directory_group x
+                      WHERE x.directory_id = $1 AND x.id = m.group_id OFFSET 0) AS g
+  LEFT JOIN LATERAL (SELECT x.user_name, x.hidden FROM directory_user x
+                      WHERE x.directory_id = $1 AND x.id = m.member_id OFFSET 0) AS u ON true
+  LEFT JOIN LATERAL (SELECT x.display_name FROM directory_group x
+                      WHERE x.directory_id = $1 AND x.id = m.member_id OFFSET 0) AS n ON true
+ WHERE m.directory_id = $1 AND (m.group_id, m.member_id) > ($2::text, $3::text) AND u.hidden IS NOT TRUE
+ ORDER BY m.group_id, m.member_id LIMIT $4
+
+-- name: membership_update_times
+-- When each of these users last joined or left a group, of those that ever did.
+SELECT k.id, greatest(j.at, l.at) AS at
+  FROM unnest($1::text[], $2::text[]) AS k (directory_id, id)
+ CROSS JOIN LATERAL (SELECT max(m.created_at) AS at FROM membership m
+                      WHERE m.directory_id = k.directory_id AND m.member_id = k.id OFFSET 0) AS j
+  LEFT JOIN LATERAL (SELECT e.ended_at AS at FROM ended_membership e WHERE e.directory_id = k.directory_id
+                        AND e.member_id = k.id ORDER BY e.ended_seq DESC LIMIT 1) AS l ON true
+ WHERE j.at IS NOT NULL OR l.at IS NOT NULL
+
 -- name: user_groups_page
 -- Groups that a user is a direct member of, between two ids, or from the end (directed).
 SELECT g.directory_id, g.organization_id, g.id, g.document::text AS document, g.idp_id, g.version, g.created_at,

@@ -7,5 +7,6 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Run 0003_history.sql."""
+    """Run 0003_history.sql and 0003_time_travel.sql."""
     run_sql("0003_history.sql")
+    run_sql("0003_time_travel.sql")
