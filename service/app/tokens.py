@@ -39,9 +39,10 @@ class Tokens:
         """One more token and its secret. Ended tokens make room for it, live ones do not."""
         now = self._clock.now()
         check_expiry(expires_at, now)
+        await self._directories.require_reach(caller, directory_id)
         token, made = self._directories.new_token(directory_id, expires_at)
         async with transaction(self._pool) as connection:
-            directory = await self._hold(connection, caller, directory_id)
+            directory = await self._hold(connection, directory_id)
             if not await table.make_room(connection, directory_id, MAX_TOKENS, now):
                 raise LimitExceededError(f"a directory has at most {MAX_TOKENS} tokens", limit="directory_tokens")
             await table.insert(connection, token, secret.digest(made))
@@ -56,8 +57,9 @@ class Tokens:
 
     async def revoke(self, caller: Caller, directory_id: str, token_id: str, request_id: str) -> DirectoryToken:
         """End a token at once. Ending it again changes nothing."""
+        await self._directories.require_reach(caller, directory_id)
         async with transaction(self._pool) as connection:
-            directory = await self._hold(connection, caller, directory_id)
+            directory = await self._hold(connection, directory_id)
             revoked = await table.revoke(connection, directory_id, token_id, self._clock.now())
             if revoked is None:
                 return await self._known(connection, directory_id, token_id)
@@ -67,11 +69,10 @@ class Tokens:
         self._log.committed()
         return revoked
 
-    async def _hold(self, connection: Connection, caller: Caller, directory_id: str) -> Directory:
+    async def _hold(self, connection: Connection, directory_id: str) -> Directory:
         locked = await directories.lock(connection, directory_id)
         if locked is None:
             raise not_found("Directory", directory_id)
-        caller.require_reach("Directory", directory_id, directory_id, locked.directory.organization_id)
         # The order of locks is the directory's row, then its head.
         await events.lock_head(connection, directory_id)
         return locked.directory

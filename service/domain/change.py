@@ -15,6 +15,9 @@ class ChangeType(StrEnum):
     """Types of events; those that WorkOS has bear its names."""
 
     DIRECTORY_ACTIVATED = "dsync.activated"
+    DIRECTORY_UPDATED = "dsync.updated"
+    DIRECTORY_DISABLED = "dsync.disabled"
+    DIRECTORY_RESTORED = "dsync.restored"
     DIRECTORY_DELETED = "dsync.deleted"
     USER_CREATED = "dsync.user.created"
     USER_UPDATED = "dsync.user.updated"

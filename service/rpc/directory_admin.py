@@ -125,6 +125,7 @@ class AdminHandlers:
             provider=request.provider if request.HasField("provider") else None,
             disabled=request.disabled if request.HasField("disabled") else None,
             policy=convert.policy_from(request.policy) if request.HasField("policy") else None,
+            request_id=call.request_id,
         )
         return pb.UpdateDirectoryResponse(directory=convert.summary(updated))
 

@@ -1,4 +1,6 @@
 import asyncio
+import json
+from typing import Any
 
 import pytest
 
@@ -84,12 +86,69 @@ async def test_update_changes_what_is_set_and_nothing_else(stack: Stack) -> None
     stack.time.forward(5)
     updated = (await stack.call("DirectoryAdmin/UpdateDirectory", id=directory.id, name="New")).directory
     assert (updated.name, updated.provider, updated.state) == ("New", "okta", UNLINKED)
-    assert updated.sequence == 1
+    assert updated.sequence == 2
     assert updated.update_time.seconds == directory.update_time.seconds + 5
     stack.time.forward(5)
     again = (await stack.call("DirectoryAdmin/UpdateDirectory", id=directory.id, name="New")).directory
     assert again == updated
     assert (await stack.call("DirectorySync/GetDirectory", id=directory.id)).directory == updated
+
+
+async def test_settings_are_announced_with_their_old_values(stack: Stack) -> None:
+    directory = (await stack.directory(name="Old", provider="okta")).directory
+
+    async def update(**fields: Any) -> Any:
+        made = await stack.call("DirectoryAdmin/UpdateDirectory", id=directory.id, **fields)
+        assert (await stack.call("DirectorySync/GetDirectory", id=directory.id)).directory == made.directory
+        return made.directory
+
+    await update(name="Old", provider="okta", disabled=False, policy={"deactivation": resources_pb2.DEACTIVATION_KEEP})
+    assert [event.type for event in await stack.events(directory.id)] == ["dsync.token.created"]
+    await update(name="New", provider="entra")
+    await update(policy={"deactivation": resources_pb2.DEACTIVATION_DELETE, "unique_group_names": False})
+    await update(disabled=True)
+    await update(disabled=True)
+    last = await update(name="Newer", disabled=False)
+    events = (await stack.events(directory.id))[1:]
+    policy = {
+        "deactivation": "keep",
+        "announce_on_reactivation": False,
+        "unique_group_names": None,
+        "unique_emails": False,
+    }
+    assert [(event.type, json.loads(event.previous_attributes_json or "null")) for event in events] == [
+        ("dsync.updated", {"name": "Old", "provider": "okta"}),
+        ("dsync.updated", {"policy": policy}),
+        ("dsync.disabled", None),
+        ("dsync.updated", {"name": "New"}),
+        ("dsync.restored", None),
+    ]
+    assert events[0].directory.name == "New"
+    assert events[2].directory.state == DISABLED
+    assert events[4].directory == last
+    # One call, one transaction of the log.
+    assert [event.transaction_end for event in events] == [True, True, True, False, True]
+    assert events[3].transaction_id == events[4].transaction_id
+    assert events[0].request_id
+    assert events[0].create_time == events[0].directory.update_time
+
+
+async def test_who_may_not_reach_a_directory_does_not_wait_for_it(stack: Stack) -> None:
+    mine, other = await stack.directory(), await stack.directory()
+    secret = await stack.key("admin", directories=[mine.directory.id])
+    async with stack.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM directory WHERE id = $1 FOR UPDATE", other.directory.id)
+        for name, extra in (
+            ("UpdateDirectory", {"id": other.directory.id, "name": "Mine now"}),
+            ("DeleteDirectory", {"id": other.directory.id}),
+            ("CreateDirectoryToken", {"directory_id": other.directory.id}),
+            ("RevokeDirectoryToken", {"directory_id": other.directory.id, "id": other.token.id}),
+        ):
+            async with asyncio.timeout(5):
+                with pytest.raises(Refused) as refused:
+                    await stack.call(f"DirectoryAdmin/{name}", secret, **extra)
+            assert refused.value.reason == "RESOURCE_NOT_FOUND"
+    await stack.call("DirectoryAdmin/UpdateDirectory", id=other.directory.id, name="Still theirs")
 
 
 async def test_update_refuses_bad_settings_and_unknown_directories(stack: Stack) -> None:
