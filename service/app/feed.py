@@ -58,7 +58,7 @@ class Feed:
         self._wire = wire
         self._still_valid = still_valid
         self._ring = Ring(ring_events, ring_bytes)
-        self._pages = Pages(pool, wire.frame)
+        self._pages = Pages(pool)
         self._snapshots = Snapshots(database_url, pool, clock, wire)
         self._tail = Tail(
             database_url, self._ring, telemetry, frame=wire.frame, deliver=self._deliver, reset=self._restart

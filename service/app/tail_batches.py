@@ -1,6 +1,6 @@
 """Cutting a run of events into batches at the ends of commands. Values only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 # The events of one command are parted only beyond these. gRPC clients take messages of 4 MiB unless told otherwise.
@@ -136,3 +136,41 @@ class Packer:
         batch = Batch(self._start, first, end, cursor, len(frames), b"".join(frames), continues)
         self._start = end
         return batch
+
+
+def cut(start: int, limit: int, end: int, events: Iterable[tuple[int, bool, int]], body: bytes) -> list[Batch]:
+    """What a Packer makes of events whose frames lie one behind the other in `body`, without taking them apart.
+
+    An event is its place, whether it ends a command, and the length of its frame (0: not wanted). Those behind `end`
+    are left; no command up to there may be so large that it must be parted.
+    """
+    batches: list[Batch] = []
+    # Of the batch that grows, and of the command at its end: where it begins in `body`, its events, its first place.
+    begun = at = held = count = 0
+    first = opened = open_first = 0
+    whole = start
+    for place, ends, size in events:
+        if place > end:
+            break
+        if size:
+            if not opened:
+                open_first = place
+            opened += 1
+            at += size
+        if not ends:
+            continue
+        if opened:
+            if count and (count + opened > limit or at - begun > FULL_BATCH_BYTES):
+                batches.append(Batch(start, first, whole, whole, count, body[begun:held]))
+                start, begun, count = whole, held, 0
+            if not count:
+                first = open_first
+            count, opened, held = count + opened, 0, at
+        whole = place
+        if count >= limit or held - begun >= FULL_BATCH_BYTES:
+            batches.append(Batch(start, first, whole, whole, count, body[begun:held]))
+            start, begun, count = whole, held, 0
+    if count:
+        last = max(whole, end)
+        batches.append(Batch(start, first, last, last, count, body[begun:held]))
+    return batches

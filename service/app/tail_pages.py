@@ -2,19 +2,19 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from service.app.tail_batches import Batch, Packer
+from service.app.tail_batches import Batch, Packer, cut
 from service.app.tail_channel import ChannelKey
 from service.domain.errors import CursorDivergedError
 from service.storage import feed as table
 from service.storage.database import Pool
-from service.storage.feed import Page
+from service.storage.feed import Packed
 
 _PAGE_EVENTS = 1000
-_PAGE_BYTES = 1024 * 1024
+_PAGE_BYTES = 2 * 1024 * 1024
 # Pages end at multiples of these positions or numbers, so that readers who start apart soon read equal pages. A bounded
 # scope may find little in many.
 _STEP = _PAGE_EVENTS // 2
@@ -37,9 +37,8 @@ class Run:
 class Pages:
     """At most `reads` queries at a time, so that readers far behind cannot take every connection."""
 
-    def __init__(self, pool: Pool, frame: Callable[[bytes], bytes], reads: int = 2) -> None:
+    def __init__(self, pool: Pool, reads: int = 2) -> None:
         self._pool = pool
-        self._frame = frame
         self._reads = asyncio.Semaphore(reads)
         self._running: dict[tuple[ChannelKey, int], asyncio.Task[Run]] = {}
         self._kept: OrderedDict[tuple[ChannelKey, int], Run] = OrderedDict()
@@ -68,16 +67,15 @@ class Pages:
         empty = True
         while True:
             page = await self._page(key, packer.last, None)
-            if page.lost or not page.rows:
+            if page.lost or not page.places:
                 return
-            for row in page.rows:
-                frame = None if row.payload is None else self._frame(row.payload)
-                for batch in packer.add(row.place, frame, ends=row.transaction_end):
+            for at, ends, frame in page.events():
+                for batch in packer.add(at, frame, ends=ends):
                     empty = False
                     yield batch
-                if row.transaction_end:
+                if ends:
                     if empty:
-                        yield Batch(place, row.place, row.place, row.place, 0, b"")
+                        yield Batch(place, at, at, at, 0, b"")
                     return
 
     def forget(self) -> None:
@@ -87,27 +85,19 @@ class Pages:
 
     async def _load(self, key: ChannelKey, place: int, day: date | None) -> Run:
         page = await self._page(key, place, day)
-        packer = Packer(place, key.limit)
-        batches: list[Batch] = []
-        for row in page.rows:
-            if row.place > page.end:
-                break
-            frame = None if row.payload is None else self._frame(row.payload)
-            batches += packer.add(row.place, frame, ends=row.transaction_end)
-        packer.advance(page.end)
-        batches += packer.flush()
+        batches = cut(place, key.limit, page.end, zip(page.places, page.ends, page.sizes, strict=True), page.body)
         return Run(page.epoch, batches, page.end, page.complete, page.lost, page.day)
 
-    async def _page(self, key: ChannelKey, place: int, day: date | None) -> Page:
+    async def _page(self, key: ChannelKey, place: int, day: date | None) -> Packed:
         wanted = key.scope.wanted()
         async with self._reads:
             if not key.by_number:
                 window = _STEP if key.scope.unbounded else _BOUNDED_STEP
-                return await table.page_by_position(
+                return await table.packed_by_position(
                     self._pool, place, wanted, window=window, limit=_PAGE_EVENTS, size=_PAGE_BYTES
                 )
             limit = _PAGE_EVENTS - place % _STEP
-            page = await table.page_by_number(
+            page = await table.packed_by_number(
                 self._pool, key.scope.directory_id or "", place, wanted, limit=limit, size=_PAGE_BYTES, day=day
             )
         if page is None:

@@ -1,6 +1,6 @@
 """The log as its readers see it: pages by position or by a directory's numbers, the floor, the epochs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -61,6 +61,32 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """A page as those take it who send its events on; `end`, `complete` and `lost` as in Page.
+
+    Of its events the `places`, whether each `ends` a command, and the length of each frame (frame_v1) in `body`, 0 for
+    a type that was not asked for.
+    """
+
+    epoch: str
+    places: Sequence[int]
+    ends: Sequence[bool]
+    sizes: Sequence[int]
+    body: bytes
+    end: int
+    complete: bool
+    lost: bool
+    day: date | None = None
+
+    def events(self) -> Iterator[tuple[int, bool, bytes | None]]:
+        """Place, whether it ends a command, and frame of each event."""
+        at = 0
+        for place, ends, size in zip(self.places, self.ends, self.sizes, strict=True):
+            yield place, ends, self.body[at : at + size] if size else None
+            at += size
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What a page is to hold: bounds (None: no bound) and types (None: every type) with beginnings of types."""
 
@@ -99,29 +125,57 @@ async def page_by_position(source: Source, after: int, wanted: Wanted, *, window
     return Page(first["epoch"], rows, end, complete=complete, lost=False)
 
 
-async def page_by_number(
+async def packed_by_position(
+    source: Source, after: int, wanted: Wanted, *, window: int, limit: int, size: int
+) -> Packed:
+    """As page_by_position."""
+    bounds = (wanted.directory_ids, wanted.organization_ids, wanted.types, wanted.beginnings)
+    row = await source.fetchrow(SQL["packed_by_position"], after, window, size, *bounds, limit)
+    assert row is not None  # noqa: S101 (whoever reads the feed knows its state)
+    if after < row["oldest_pos"] or row["gone"]:
+        return Packed(row["epoch"], (), (), (), b"", after, complete=False, lost=True)
+    found = _packed(row)
+    if found[0] and (row["total"] >= limit or row["total"] > len(found[0])):
+        return Packed(row["epoch"], *found, _whole_end(found, after), complete=False, lost=False)
+    complete = row["upto"] is None or row["upto"] >= row["newest"]
+    end = max(after, row["newest"] if complete else row["whole"] or after)
+    return Packed(row["epoch"], *found, end, complete=complete, lost=False)
+
+
+async def packed_by_number(
     source: Source, directory_id: str, after: int, wanted: Wanted, *, limit: int, size: int, day: date | None
-) -> Page | None:
+) -> Packed | None:
     """Events of one directory behind number `after`. `day`: hint of a cursor. None when the directory has no log."""
     lowest = date.min if day is None else day - timedelta(days=1)
     types = (wanted.types, wanted.beginnings)
-    found = await source.fetch(SQL["page_by_number"], directory_id, after, size, limit, lowest, *types)
-    if not found:
+    row = await source.fetchrow(SQL["packed_by_number"], directory_id, after, size, limit, lowest, *types)
+    if row is None:
         return None
-    if not found[0]["here"]:
+    if not row["here"]:
         # Positions cannot be mistaken for those of another history, a directory's numbers can.
         raise StorageUnavailableError("the database was replaced; resume with the last cursor")
-    newest: int = found[0]["newest"]
-    present = [row for row in found if row["seq"] is not None]
-    following = present[0]["seq"] if present else after + 1 if newest <= after else 0
-    lost = following != after + 1 or (bool(present) and present[-1]["seq"] != after + len(present))
+    found, newest = _packed(row), row["newest"]
+    places = found[0]
+    following = places[0] if places else after + 1 if newest <= after else 0
+    lost = following != after + 1 or (bool(places) and places[-1] != after + len(places))
     if lost and day is not None:
-        return await page_by_number(source, directory_id, after, wanted, limit=limit, size=size, day=None)
-    rows = [] if lost else [_row(row, row["seq"]) for row in present]
-    end = _last_end(rows, after)
-    complete = not lost and end >= newest
-    last_day: date | None = present[-1]["day"] if present else day
-    return Page(found[0]["epoch"], rows, end, complete=complete, lost=lost, day=last_day)
+        return await packed_by_number(source, directory_id, after, wanted, limit=limit, size=size, day=None)
+    if lost:
+        return Packed(row["epoch"], (), (), (), b"", after, complete=False, lost=True, day=row["day"] or day)
+    end = _whole_end(found, after)
+    return Packed(row["epoch"], *found, end, complete=end >= newest, lost=False, day=row["day"] or day)
+
+
+_Packing = tuple[Sequence[int], Sequence[bool], Sequence[int], bytes]
+
+
+def _packed(row: asyncpg.Record) -> _Packing:
+    return row["places"] or (), row["ends"] or (), row["sizes"] or (), row["body"] or b""
+
+
+def _whole_end(found: _Packing, after: int) -> int:
+    places, ends = found[:2]
+    return next((place for place, ends_it in zip(reversed(places), reversed(ends), strict=True) if ends_it), after)
 
 
 def _row(row: asyncpg.Record, place: int) -> Row:

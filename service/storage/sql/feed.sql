@@ -81,30 +81,76 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
  WHERE s.id = 1
  ORDER BY r.pos
 
--- name: page_by_number
+-- name: packed_by_position
+-- As page_by_position, in one row: of its events the places, whether each ends a command, the length of each frame (0 for
+-- a type that is not wanted) and the frames in one piece; `gone` when an event has no row any more. For those who send pages
+-- on, to whom a row for each event would cost several times what the rest does.
+SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.sizes, p.body, p.total, p.gone
+  FROM feed_state s
+  CROSS JOIN LATERAL (
+    SELECT l.newest, least(l.upto, l.newest) AS upto,
+           (SELECT max(f.pos) FROM feed f WHERE f.pos > $1 AND f.pos <= l.upto AND f.transaction_end) AS whole
+      FROM (SELECT (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest,
+                   (((SELECT min(f.pos) FROM feed f WHERE f.pos > $1) - 1) / $2::bigint + 2) * $2 AS upto) l
+  ) w
+  CROSS JOIN LATERAL (
+    SELECT array_agg(r.pos) AS places, array_agg(r.transaction_end) AS ends, array_agg(coalesce(octet_length(r.frame), 0)) AS sizes,
+           string_agg(r.frame, ''::bytea) AS body, max(r.total) AS total, bool_or(r.type IS NULL) AS gone
+      FROM (
+        SELECT q.*, sum(q.size) OVER (ORDER BY q.pos) - q.size AS before, count(*) OVER () AS total
+          FROM (
+            SELECT f.pos, f.transaction_end, e.type, CASE WHEN e.wanted THEN frame_v1(e.payload) END AS frame,
+                   CASE WHEN e.wanted THEN octet_length(e.payload) ELSE 0 END AS size
+              FROM (
+                SELECT i.* FROM feed i
+                 WHERE i.pos > $1 AND i.pos <= w.upto
+                   AND ($4::text[] IS NULL OR i.directory_id = ANY ($4))
+                   AND ($5::text[] IS NULL OR i.directory_id IN (
+                         SELECT d.id FROM directory d WHERE d.organization_id = ANY ($5)))
+                 ORDER BY i.pos LIMIT $8
+              ) f
+              LEFT JOIN LATERAL (
+                SELECT x.type, x.payload,
+                       $6::text[] IS NULL OR x.type = ANY ($6)
+                       OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b (beginning) WHERE starts_with(x.type, b.beginning))
+                         AS wanted
+                  FROM event x WHERE x.directory_id = f.directory_id AND x.seq = f.seq AND x.day = f.day OFFSET 0
+              ) e ON true
+             ORDER BY f.pos
+          ) q
+         ORDER BY q.pos
+      ) r
+     WHERE r.before < $3
+  ) p
+ WHERE s.id = 1
+
+-- name: packed_by_number
 -- Events of directory $1 behind number $2, at most $4 and before $3 bytes but for the first, not looking at days before
--- $5. $6 and $7 as above. Always one row at least if the directory has a log; `seq` is NULL when it holds no event.
-SELECT s.epoch, h.seq AS newest, (SELECT feed_is_here_v1()) AS here,
-       r.seq, r.directory_id, r.day, r.transaction_end, r.organization_id, r.type, r.payload, r.total
+-- $5; $6 and $7 as above. One row if the directory has a log, as packed_by_position gives it.
+SELECT s.epoch, h.seq AS newest, (SELECT feed_is_here_v1()) AS here, p.places, p.ends, p.sizes, p.body, p.day
   FROM feed_state s
   JOIN head h ON h.directory_id = $1
-  LEFT JOIN LATERAL (
-    SELECT p.*, sum(p.size) OVER (ORDER BY p.seq) - p.size AS before, count(*) OVER () AS total
+  CROSS JOIN LATERAL (
+    SELECT array_agg(r.seq) AS places, array_agg(r.transaction_end) AS ends, array_agg(coalesce(octet_length(r.frame), 0)) AS sizes,
+           string_agg(r.frame, ''::bytea) AS body, max(r.day) AS day
       FROM (
-        SELECT x.seq, x.directory_id, x.day, x.transaction_end, x.organization_id, x.type,
-               CASE WHEN x.wanted THEN x.payload END AS payload,
-               CASE WHEN x.wanted THEN octet_length(x.payload) ELSE 0 END AS size
+        SELECT q.*, sum(q.size) OVER (ORDER BY q.seq) - q.size AS before
           FROM (
-            SELECT e.*, $6::text[] IS NULL OR e.type = ANY ($6)
-                        OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b (beginning) WHERE starts_with(e.type, b.beginning))
-                          AS wanted
-              FROM event e
-             WHERE e.directory_id = $1 AND e.seq > $2 AND e.day >= $5 ORDER BY e.seq LIMIT $4
-          ) x
-      ) p
-  ) r ON r.before < $3
+            SELECT x.seq, x.day, x.transaction_end, CASE WHEN x.wanted THEN frame_v1(x.payload) END AS frame,
+                   CASE WHEN x.wanted THEN octet_length(x.payload) ELSE 0 END AS size
+              FROM (
+                SELECT e.*, $6::text[] IS NULL OR e.type = ANY ($6)
+                            OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b (beginning) WHERE starts_with(e.type, b.beginning))
+                              AS wanted
+                  FROM event e
+                 WHERE e.directory_id = $1 AND e.seq > $2 AND e.day >= $5 ORDER BY e.seq LIMIT $4
+              ) x
+          ) q
+         ORDER BY q.seq
+      ) r
+     WHERE r.before < $3
+  ) p
  WHERE s.id = 1
- ORDER BY r.seq
 
 -- name: directory_bounds
 -- The oldest event kept and the newest number of a directory.

@@ -1,9 +1,11 @@
 """ListEvents: pages of whole commands, and a cursor that always moves on."""
 
+import asyncpg
 import grpc
 import pytest
 
 from directorysync import errors
+from service.rpc.events import EventWire
 from tests.integration.feed.lab import GROUP, MEMBER, USER, Log, Process, process
 
 
@@ -75,3 +77,13 @@ async def test_refused_as_a_watch_would_be(replica: Process) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await replica.page(**how)  # type: ignore[arg-type]
         assert errors.from_rpc_error(raised.value).reason == reason
+
+
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152])
+async def test_the_database_frames_events_as_the_service_does(database_url: str, length: int) -> None:
+    payload = b"x" * length
+    connection = await asyncpg.connect(database_url)
+    try:
+        assert await connection.fetchval("SELECT frame_v1($1)", payload) == EventWire().frame(payload)
+    finally:
+        await connection.close()

@@ -9,17 +9,17 @@ from service.app import tail_pages
 from service.app.tail_channel import ChannelKey
 from service.app.tail_pages import Pages
 from service.app.tail_scope import Scope
-from service.storage.feed import Page
+from service.storage.feed import Packed
 
 MEBIBYTE = 1024 * 1024
 
 
 async def test_pages_of_nothing_do_not_keep_every_scope_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(_: Any, place: int, *__: Any, **___: Any) -> Page:
-        return Page(epoch="e", rows=(), end=place + 500, complete=False, lost=False, day=None)
+    async def nothing(_: Any, place: int, *__: Any, **___: Any) -> Packed:
+        return Packed("e", (), (), (), b"", place + 500, complete=False, lost=False)
 
-    monkeypatch.setattr(tail_pages.table, "page_by_position", nothing)
-    pages = Pages(cast("Any", None), lambda payload: payload)
+    monkeypatch.setattr(tail_pages.table, "packed_by_position", nothing)
+    pages = Pages(cast("Any", None))
     scopes: weakref.WeakSet[Scope] = weakref.WeakSet()
     for number in range(300):
         scope = Scope(types=frozenset(f"{number}.{index}." + "x" * 200 for index in range(1000)))
