@@ -33,6 +33,8 @@ class ServiceConfig:
     ring_events: int = 20_000
     retention_days: int = 30
     drain_seconds: float = 4.0
+    streams_per_key: int = 1_000
+    unread_mib: int = 128
     log_level: str = "info"
     encryption_keys: tuple[str, ...] = field(default=(), repr=False)
     webhook_allow_http: bool = False
@@ -60,6 +62,8 @@ class ServiceConfig:
             ring_events=_integer(environ, "DIRSYNC_RING_EVENTS", 20_000, 100, 1_000_000),
             retention_days=_integer(environ, "DIRSYNC_RETENTION_DAYS", 30, 1, 3_650),
             drain_seconds=_integer(environ, "DIRSYNC_DRAIN_SECONDS", 4, 0, 600),
+            streams_per_key=_integer(environ, "DIRSYNC_STREAMS_PER_KEY", 1_000, 1, 100_000),
+            unread_mib=_integer(environ, "DIRSYNC_UNREAD_MIB", 128, 8, 65_536),
             log_level=environ.get("DIRSYNC_LOG_LEVEL", "info"),
             encryption_keys=tuple(environ.get("DIRSYNC_ENCRYPTION_KEYS", "").replace(",", " ").split()),
             webhook_allow_http=_flag(environ, "DIRSYNC_WEBHOOK_ALLOW_HTTP"),

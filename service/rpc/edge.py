@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from service.domain.caller import Caller, Scope
 from service.domain.errors import (
     ArgumentError,
+    ConsumerTooSlowError,
     CredentialsInvalidError,
     DrainingError,
     LimitExceededError,
@@ -153,7 +154,11 @@ class Edge:
             with self._counted(call.caller, caller):
                 async with aclosing(handler(request, call)) as messages:
                     async for message in messages:
-                        yield message
+                        try:
+                            yield message
+                        except (ConsumerTooSlowError, LimitExceededError) as error:
+                            # The handler is told why it ends.
+                            await messages.athrow(error)
         except GeneratorExit:
             code = "CANCELLED"
             raise

@@ -1,7 +1,5 @@
 """The gRPC carrier of the edge: generic handlers made from the method table, health and reflection."""
 
-import asyncio
-import contextlib
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping
@@ -13,8 +11,9 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from service.domain.errors import ConsumerTooSlowError
+from service.domain.errors import ConsumerTooSlowError, LimitExceededError
 from service.rpc.edge import CallFailed, Edge, Method
+from service.rpc.outflow import DEFAULT_BYTES, Flow, Outflow
 from service.rpc.status import Failure
 
 # Idle streams are kept alive by pings from both sides; gRPC's defaults would cut a client that pings.
@@ -31,11 +30,14 @@ OPTIONS: list[tuple[str, int]] = [
 ]
 _DETAILS = "grpc-status-details-bin"
 _PATIENCE_SECONDS = 30.0
-_STATUS_SECONDS = 5.0
+_LARGE_BYTES = 64 * 1024
 
 
 class GrpcServer:
-    """Listens on one address, `port`. A stream that nobody reads is ended after `patience` seconds."""
+    """Listens on one address, `port`. A stream that nobody reads is ended after `patience` seconds.
+
+    `unread_bytes` of all streams together may be under way.
+    """
 
     def __init__(
         self,
@@ -44,13 +46,15 @@ class GrpcServer:
         credentials: grpc.ServerCredentials | None = None,
         *,
         patience: float = _PATIENCE_SECONDS,
+        unread_bytes: int = DEFAULT_BYTES,
     ) -> None:
         self._edge = edge
+        outflow = Outflow(unread_bytes, patience=patience)
         self._server = grpc.aio.server(options=OPTIONS)
         self._health = health.aio.HealthServicer()
         services = _group(edge.methods)
         for service, methods in services.items():
-            handlers = {name: _handler(edge, method, patience) for name, method in methods.items()}
+            handlers = {name: _handler(edge, method, outflow) for name, method in methods.items()}
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -86,7 +90,7 @@ def _group(methods: Mapping[str, Method]) -> dict[str, dict[str, Method]]:
     return dict(services)
 
 
-def _handler(edge: Edge, method: Method, patience: float) -> Any:
+def _handler(edge: Edge, method: Method, outflow: Outflow) -> Any:
     if method.unary is not None:
         return grpc.unary_unary_rpc_method_handler(
             _unary(edge, method),
@@ -95,7 +99,7 @@ def _handler(edge: Edge, method: Method, patience: float) -> Any:
         )
     # Responses are bytes already: no serializer.
     kind = grpc.stream_stream_rpc_method_handler if method.duplex else grpc.unary_stream_rpc_method_handler
-    return kind(_stream(edge, method, patience), request_deserializer=method.request.FromString)
+    return kind(_stream(edge, method, outflow), request_deserializer=method.request.FromString)
 
 
 def _unary(edge: Edge, method: Method) -> Any:
@@ -109,34 +113,55 @@ def _unary(edge: Edge, method: Method) -> Any:
     return serve
 
 
-def _stream(edge: Edge, method: Method, patience: float) -> Any:
+def _stream(edge: Edge, method: Method, outflow: Outflow) -> Any:
     async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        metadata = _metadata(context)
+        flow = Flow(outflow, metadata.get("authorization", ""))
         try:
-            async with aclosing(edge.stream(method, request, _metadata(context), None)) as messages:
-                await _send(messages, method, context, patience)
+            async with aclosing(edge.stream(method, request, metadata, None)) as messages:
+                await _send(messages, method, context, flow)
         except CallFailed as failed:
-            # The status waits behind what the client has not read: it gets both when it reads on, if ever.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_STATUS_SECONDS):
-                    await _abort(context, failed.failure)
+            # The status waits behind what the client has not read: it gets both when it reads on, and until then, or
+            # until it goes away, what it did not read counts.
+            await _abort(context, failed.failure)
+        finally:
+            flow.close()
 
     return serve
 
 
 async def _send(
-    messages: AsyncGenerator[bytes], method: Method, context: grpc.aio.ServicerContext[Any, Any], patience: float
+    messages: AsyncGenerator[bytes], method: Method, context: grpc.aio.ServicerContext[Any, Any], flow: Flow
 ) -> None:
-    """Write until the end. A client that takes nothing for `patience` seconds is given up with its last cursor."""
+    """Write until the end. A client that does not take what is sent is given up with its last cursor."""
     sent = b""
-    async for message in messages:
+    while True:
         try:
-            async with asyncio.timeout(patience):
-                await context.write(message)
+            await flow.room()
         except TimeoutError:
-            cursor = str(getattr(method.response.FromString(sent), "cursor", ""))
-            detail = f"the stream was not read for {patience:g} s; resume with the last cursor"
-            await messages.athrow(ConsumerTooSlowError(detail, cursor=cursor))
-        sent = message
+            detail = "streams of this credential are not read: too much is under way to them"
+            await messages.athrow(LimitExceededError(detail, limit="unread bytes", cursor=_cursor(method, sent)))
+        message = await anext(messages, None)
+        if message is None:
+            return
+        try:
+            await flow.write(context.write, message)
+        except TimeoutError:
+            detail = "the stream was not read for too long; resume with the last cursor"
+            await messages.athrow(ConsumerTooSlowError(detail, cursor=_cursor(method, sent)))
+        # What is large is not kept for the sake of its cursor.
+        sent = message if len(message) < _LARGE_BYTES else _brief(method, message)
+
+
+def _cursor(method: Method, message: bytes) -> str:
+    return str(getattr(method.response.FromString(message), "cursor", ""))
+
+
+def _brief(method: Method, message: bytes) -> bytes:
+    response = method.response()
+    if "cursor" in response.DESCRIPTOR.fields_by_name:
+        setattr(response, "cursor", _cursor(method, message))  # noqa: B010 (not every message has one)
+    return bytes(response.SerializeToString())
 
 
 def _metadata(context: grpc.aio.ServicerContext[Any, Any]) -> dict[str, str]:
