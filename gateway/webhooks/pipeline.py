@@ -275,8 +275,9 @@ class Pipeline:
         self._plan(lane)
 
     async def _attempt(self, tries: Tries) -> Attempted | None:
-        suspect = bool(self.health.failures) or self.health.allowed == 1
-        return await self._parts.attempts.make(self.endpoint, tries, suspect=suspect, may=lambda: not self.stopped)
+        return await self._parts.attempts.make(
+            self.endpoint, tries, suspect=bool(self.health.failures), may=lambda: not self.stopped
+        )
 
     def _arrived(self, tried: Attempted) -> None:
         self._recorder.delivery(tried.delivery(SUCCEEDED))

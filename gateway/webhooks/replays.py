@@ -120,8 +120,9 @@ class Replays:
             await pause(clock, delay)
 
     async def _attempt(self, tries: Tries) -> Attempted | None:
+        pipeline = self._pipeline
         return await self._parts.attempts.make(
-            self._endpoint, tries, suspect=True, may=lambda: not self._pipeline.stopped
+            self._endpoint, tries, suspect=bool(pipeline.health.failures), may=lambda: not pipeline.stopped
         )
 
 

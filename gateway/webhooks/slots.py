@@ -14,7 +14,7 @@ class Slots:
 
     @asynccontextmanager
     async def taken(self, *, suspect: bool) -> AsyncIterator[None]:
-        """Room for one request. `suspect`: the endpoint's last attempt failed, or there was none yet."""
+        """Room for one request. `suspect`: the endpoint's last attempt failed."""
         if suspect:
             async with self._suspects, self._all:
                 yield

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import pytest
@@ -90,7 +90,7 @@ class Reader:
         while (request := await self._requests.get()) is not None:
             yield request
 
-    async def __aenter__(self) -> "Reader":
+    async def __aenter__(self) -> Self:
         first = await self.next()
         self.epoch, self.cursor = first.lease_epoch, first.cursor
         return self

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,9 @@ from directorysync.v1 import webhooks_pb2 as pb
 from gateway.problems import Problem, Rule
 from gateway.webhooks.attempts import timestamp
 from gateway.webhooks.schedule import ATTEMPTS, DAY, DELAYS
+from gateway.webhooks.slots import Budget
 from tests.support.receiver import CUT, HANG, OK, Answer, Received, Receiver, receiving
-from tests.unit.gateway.webhooks.lab import START, Lab, lab
+from tests.unit.gateway.webhooks.lab import SETTINGS, START, Lab, lab
 
 BROKEN = Answer(500, body=b"no")
 FAILED, SUCCEEDED = pb.WEBHOOK_DELIVERY_STATE_FAILED, pb.WEBHOOK_DELIVERY_STATE_SUCCEEDED
@@ -339,3 +341,37 @@ async def test_a_secret_in_rotation_signs_beside_the_old_one(bench: Lab, receive
     bench.service.happen("a")
     await receiver.until(lambda: len(receiver.received) == 2)
     assert [len(request.headers["webhook-signature"].split(" ")) for request in receiver.received] == [2, 1]
+
+
+async def test_endpoints_that_hang_leave_room_for_the_others() -> None:
+    """A tenth of the endpoints hang, more than there are connections, and longer than the test lasts."""
+    settings = replace(SETTINGS, connections=4, total_seconds=120.0)
+    async with receiving() as receiver, lab(settings) as bench:
+        good, hanging = [f"we_{number}" for number in range(54)], [f"we_h{number}" for number in range(6)]
+        receiver.otherwise = lambda request: HANG if request.path.startswith("/we_h") else OK
+        for name in hanging:
+            kept = bench.service.endpoint(receiver.url(f"/{name}"), name)
+            kept.message.failing_since_time.CopyFrom(timestamp(START - 60))
+        bench.service.happen("a", 5)
+        bench.service.happen("b", 5)
+        for name in hanging:
+            bench.start(name)
+        await receiver.until(lambda: sum(receiver.open_requests.values()) == 2)
+        for name in good:
+            bench.service.endpoint(receiver.url(f"/{name}"), name)
+            bench.start(name)
+        await receiver.until(lambda: all(len(receiver.at(f"/{name}")) == 10 for name in good), 60)
+        for name in good:
+            assert firsts(receiver.ids(f"/{name}"), "a") == [1, 2, 3, 4, 5]
+        assert sum(receiver.open_requests.values()) == 2, "those that hang have half of the connections at most"
+
+
+async def test_bytes_in_memory_are_bounded(bench: Lab, receiver: Receiver) -> None:
+    kept = bench.service.endpoint(receiver.url())
+    bench.budget = Budget(500)
+    bench.service.happen("a", 400)
+    bench.start()
+    await receiver.until(lambda: kept.cursor == 400)
+    assert firsts(receiver.ids(), "a") == [*range(1, 401)]
+    await bench.kill()
+    await asyncio.wait_for(bench.budget.room(1), 1)
