@@ -11,7 +11,8 @@ from typing import Any
 from service.domain.caller import not_found
 from service.domain.change import Change, ChangeType, GroupMember
 from service.domain.commands import CreateGroup, DeleteGroup, PatchGroup, ReplaceGroup
-from service.domain.decision import Decision, Outcome, check_version, same
+from service.domain.decision import Decision, Outcome, check_version
+from service.domain.equality import same
 from service.domain.group import Group, Member, group_fields
 from service.domain.references import arrive, as_refs, by_id, find, wait_for_unknown
 from service.domain.user import previous_attributes

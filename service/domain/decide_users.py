@@ -8,7 +8,8 @@ from typing import Any
 from service.domain.caller import not_found
 from service.domain.change import Change, ChangeType, GroupMember
 from service.domain.commands import CreateUser, DeleteUser, PatchUser, ReplaceUser
-from service.domain.decision import Decision, Outcome, check_version, same
+from service.domain.decision import Decision, Outcome, check_version
+from service.domain.equality import same
 from service.domain.policy import Deactivation
 from service.domain.references import arrive
 from service.domain.user import User, previous_attributes

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from service.domain.equality import same
 from service.scim.keys import user_key
 from service.scim.limits import is_key
 from service.scim.primary import primary_email
@@ -110,8 +111,8 @@ def profile_of(document: Document) -> dict[str, Any]:
 def previous_attributes(before: Document, after: Document, fields: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Old values of what changed: the normalised fields, and under `raw_attributes` the document's root keys."""
     old, new = fields
-    changed = {key: value for key, value in old.items() if new.get(key) != value}
-    raw = {key: before.get(key) for key in {**before, **after} if before.get(key) != after.get(key)}
+    changed = {key: value for key, value in old.items() if not same(new.get(key), value)}
+    raw = {key: before.get(key) for key in {**before, **after} if not same(before.get(key), after.get(key))}
     if raw:
         changed["raw_attributes"] = raw
     return changed

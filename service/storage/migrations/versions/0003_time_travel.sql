@@ -18,12 +18,16 @@ RETURNS TABLE (
   directory_id text, organization_id text, name text, document text, idp_id text, version bigint, created_at timestamptz,
   updated_at timestamptz
 ) LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+  -- No event behind any of the moments is of an earlier day: older partitions are not even opened.
+  first_day date := (SELECT min(coalesce(f.day - 1, '-infinity')) FROM unnest(p_directories, p_seqs) AS w (directory_id, seq)
+                       LEFT JOIN feed f ON f.directory_id = w.directory_id AND f.seq = w.seq);
 BEGIN
   RETURN QUERY
   WITH moments AS MATERIALIZED (
     SELECT w.n::integer AS n, w.directory_id, w.seq, f.day, l.lowest, h.seq = w.seq AS newest,
            h.seq = w.seq OR EXISTS (SELECT FROM event x WHERE x.directory_id = w.directory_id AND x.seq = w.seq + 1
-                                                          AND x.day >= l.lowest) AS kept
+                                                          AND x.day >= l.lowest AND x.day >= first_day) AS kept
       FROM unnest(p_directories, p_seqs) WITH ORDINALITY AS w (directory_id, seq, n)
       JOIN head h ON h.directory_id = w.directory_id
       JOIN directory d ON d.id = w.directory_id AND d.state <> 'deleted'
@@ -37,7 +41,7 @@ BEGIN
       LEFT JOIN LATERAL (
         SELECT x.type, x.payload FROM event x
          WHERE m.kept AND NOT m.newest AND x.directory_id = m.directory_id AND (x.entity_id, x.seq) > (w.id, m.seq)
-           AND x.entity_id <= w.id AND x.entity_version > 0 AND x.day >= m.lowest
+           AND x.entity_id <= w.id AND x.entity_version > 0 AND x.day >= m.lowest AND x.day >= first_day
          ORDER BY x.entity_id, x.seq LIMIT 1) AS e ON true
   )
   SELECT CASE WHEN NOT p.kept THEN 'lost' WHEN p.type IS NULL THEN 'now' ELSE 'event' END, p.n, p.id, p.type, p.payload,
@@ -52,6 +56,7 @@ BEGIN
     LEFT JOIN LATERAL (
       SELECT x.created_at FROM event x
        WHERE p_whole AND NOT p.newest AND x.directory_id = p.directory_id AND x.seq = p.seq AND x.day = p.day
+         AND x.day >= first_day
       OFFSET 0) AS t ON true
   UNION ALL
   SELECT 'user', NULL, u.id, NULL, NULL, NULL, NULL, NULL, u.directory_id, u.organization_id, u.user_name,
