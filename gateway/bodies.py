@@ -10,6 +10,9 @@ from gateway.problems import Problem, http_problem, invalid_syntax, problem
 
 _BOM: Final = b"\xef\xbb\xbf"
 _JSON_BODY: Final = re.compile(rb"[!-~]+/(?:[!-~]+\+)?json")
+_CHARSET: Final = re.compile(
+    rb";\s*charset\s*=\s*\"?(iso-8859-1|latin-?1|windows-1252|utf-16)\"?\s*(?:;|\Z)", re.IGNORECASE
+)
 
 
 @lru_cache(maxsize=128)
@@ -44,7 +47,18 @@ async def read_text(exchange: Exchange, ceiling: int) -> str:
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
+        other = _CHARSET.search(exchange.headers.get(b"content-type", b""))
+        if other is not None:
+            return _decoded(body, other[1].decode())
         raise invalid_syntax(f"The body is not UTF-8 at byte {error.start}.") from None
+
+
+def _decoded(body: bytes, charset: str) -> str:
+    # JSON is UTF-8 (RFC 8259 8.1); who says that it is not, and is right, is understood.
+    try:
+        return body.decode(charset)
+    except UnicodeDecodeError:
+        raise invalid_syntax(f"The body is neither UTF-8 nor {charset.lower()}.") from None
 
 
 async def _read(exchange: Exchange, ceiling: int) -> bytes:

@@ -1,6 +1,7 @@
 """Uvicorn's httptools protocol with what it lacks: ceilings on sizes and times, and no ear for offers to upgrade."""
 
 import asyncio
+import re
 from typing import Final, Literal
 
 import httptools
@@ -9,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway.problems import http_problem, scim_answer
 
 _OFFER: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
+_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 _REASONS: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
 
@@ -41,6 +43,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Feed the parser; a head that goes on and on is refused while it still arrives."""
         if self._arriving == "head":
             self._head_bytes += len(data)
+        elif self._arriving is None and not data.isascii():
+            data = _escaped(data)
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -129,6 +133,12 @@ class BoundedProtocol(HttpToolsProtocol):
         lines = [b"HTTP/1.1 %d %s" % (status, _REASONS[status].encode()), *(b"%s: %s" % pair for pair in headers)]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
         self.transport.close()
+
+
+def _escaped(data: bytes) -> bytes:
+    """The beginning of a request with what its first line must have escaped: Ping's filters hold names as they are."""
+    line, end, rest = data.partition(b"\r\n")
+    return _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest
 
 
 def bounded_protocol(max_head_bytes: int, head_seconds: float, body_seconds: float) -> type[BoundedProtocol]:

@@ -18,11 +18,19 @@ def origin(exchange: Exchange, config: GatewayConfig) -> str:
     headers = exchange.headers
     scheme: str = exchange.scope.get("scheme", "http")
     host = headers.get(b"host", b"")
+    if not host and exchange.scope.get("http_version") == "1.0":
+        host = _address(exchange.scope.get("server"))
     if config.trust_forwarded:
         host = _first(headers.get(b"x-forwarded-host", b"")) or host
         if _first(headers.get(b"x-forwarded-proto", b"")).lower() in {b"http", b"https"}:
             scheme = _first(headers[b"x-forwarded-proto"]).lower().decode()
     return f"{scheme}://{_host_name(host)}"
+
+
+def _address(server: tuple[str, int | None] | None) -> bytes:
+    """Where the request arrived: HTTP/1.0 asks for no Host."""
+    name, port = server or ("", None)
+    return (f"[{name}]:{port}" if ":" in name else f"{name}:{port}").encode()
 
 
 @lru_cache(maxsize=128)

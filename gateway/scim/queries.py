@@ -12,10 +12,10 @@ from directorysync.v1.directory_ingest_pb2 import Projection
 from directorysync.v1.errors_pb2 import ErrorReason
 from gateway.problems import Problem, invalid_syntax, invalid_value, problem
 
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_INTEGER: Final = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
 _INT32: Final = 2**31 - 1
 _LISTS: Final = frozenset({"attributes", "excludedattributes"})
-_ORDERS: Final = {"": False, "ascending": False, "descending": True}
+_ORDERS: Final = {"": False, "ascending": False, "asc": False, "descending": True, "desc": True}
 
 
 @dataclass(slots=True)
@@ -96,9 +96,12 @@ def _integer(name: str, value: Any) -> int | None:
         if not text:
             return None
         # More digits than an int32 has are only a way of saying "very many".
-        if _INTEGER.fullmatch(text) is None:
+        found = _INTEGER.fullmatch(text)
+        if found is None:
             raise invalid_value(f"{name} must be a whole number.")
-        value = int(text[:20])
+        value = int(found[1][:20])
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise invalid_value(f"{name} must be a whole number.")
     return max(-_INT32, min(_INT32, value))

@@ -8,13 +8,12 @@ import grpc
 
 from directorysync.v1.directory_ingest_pb2 import IngestContext, Projection, ResourceType
 from directorysync.v1.errors_pb2 import ErrorReason
-from gateway.bearer import bearer_token
 from gateway.bodies import check_content, read_text
 from gateway.config import GatewayConfig
 from gateway.exchange import Exchange
 from gateway.origin import origin
 from gateway.problems import problem
-from gateway.scim.auth import SCHEMES
+from gateway.scim.auth import directory_token
 from gateway.scim.queries import Query, parse_query
 from gateway.scim.version import Version
 from gateway.upstream import Caller, Upstream
@@ -64,7 +63,7 @@ def accept_request(
     resource_id: str,
 ) -> ScimRequest:
     """Check what every SCIM request must have. Raises 400, 401, 406."""
-    token = bearer_token(exchange.headers.get(b"authorization"), SCHEMES)
+    token = directory_token(exchange.headers.get(b"authorization"))
     if exchange.directory is None:
         # No directory has such a key; it is refused as any unknown one is.
         raise problem(ErrorReason.ERROR_REASON_CREDENTIALS_INVALID, "The bearer token is not valid here.")

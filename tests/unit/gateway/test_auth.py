@@ -1,5 +1,7 @@
 """Credentials in the Authorization header."""
 
+import base64
+
 import httpx
 import pytest
 
@@ -18,10 +20,32 @@ async def test_the_scheme_is_read_in_any_case_and_the_token_goes_on_as_bearer(
 @pytest.mark.parametrize(
     "value",
     [
+        "dst_abc",
+        "Bearer Bearer dst_abc",
+        "SSWS dst_abc",
+        'Bearer "dst_abc"',
+        "Basic " + base64.b64encode(b"scim:dst_abc").decode(),
+        "basic " + base64.b64encode(b"dst_abc:").decode(),
+    ],
+)
+async def test_a_directory_token_is_known_by_its_beginning(
+    client: httpx.AsyncClient, channel: FakeChannel, value: str
+) -> None:
+    assert (await client.get("/Users/1", headers={"authorization": value})).status_code == 200
+    assert channel.last.metadata["authorization"] == "Bearer dst_abc"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
         "",
         "Bearer",
         "Bearer ",
         "Basic dXNlcjpwYXNz",
+        "Basic é",
+        "Basic dst",
+        "dst_a b",
+        "Basic " + base64.b64encode(b"dst_a b:").decode(),
         "abc",
         "Bearer a b",
         "Bearer a, Bearer b",

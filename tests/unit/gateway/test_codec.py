@@ -105,6 +105,29 @@ async def test_a_byte_order_mark_is_dropped(client: httpx.AsyncClient, channel: 
     assert channel.last.request.document_json == '{"a":1}'
 
 
+@pytest.mark.parametrize("charset", ["iso-8859-1", "ISO-8859-1", '"latin1"', "windows-1252", "utf-16"])
+async def test_a_body_in_another_charset_is_read_when_it_says_so(
+    client: httpx.AsyncClient, channel: FakeChannel, charset: str
+) -> None:
+    body = '{"userName":"jörg"}'.encode(charset.strip('"'))
+    headers = {"content-type": f"application/json; charset={charset}"}
+    assert (await client.post("/Users", content=body, headers=headers)).status_code == 201
+    assert channel.last.request.document_json == '{"userName":"jörg"}'
+
+
+async def test_utf8_is_read_as_utf8_whatever_charset_is_said(client: httpx.AsyncClient, channel: FakeChannel) -> None:
+    headers = {"content-type": "application/json; charset=iso-8859-1"}
+    assert (await client.post("/Users", content='{"a":"ö"}'.encode(), headers=headers)).status_code == 201
+    assert channel.last.request.document_json == '{"a":"ö"}'
+
+
+async def test_a_body_in_no_charset_at_all_is_invalid_syntax(client: httpx.AsyncClient, channel: FakeChannel) -> None:
+    headers = {"content-type": "application/json; charset=utf-16"}
+    answer = await client.post("/Users", content=b'{"a":"\xff"}', headers=headers)
+    assert_scim_error(answer, 400)
+    assert not channel.calls
+
+
 async def test_what_is_not_json_is_the_service_to_judge(client: httpx.AsyncClient, channel: FakeChannel) -> None:
     assert (await client.post("/Users", content=b"not json")).status_code == 201
     assert channel.last.request.document_json == "not json"

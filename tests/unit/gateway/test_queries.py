@@ -22,6 +22,8 @@ from gateway.scim.queries import Query, parse_query, parse_search
         (b"filter=", Query()),
         (b"sortBy=userName&sortOrder=Descending", Query(sort_by="userName", sort_descending=True)),
         (b"sortby=userName&sortorder=ascending", Query(sort_by="userName")),
+        (b"sortBy=userName&sortOrder=desc", Query(sort_by="userName", sort_descending=True)),
+        (b"startIndex=2.0&count=10.", Query(start_index=2, count=10)),
         (b"startIndex=0&count=-1", Query(start_index=0, count=-1)),
         (b"startindex=%207&COUNT=+2", Query(start_index=7, count=2)),
         (b"count=", Query()),
@@ -47,7 +49,7 @@ def test_a_count_that_cannot_be_used_with_a_cursor(text: bytes) -> None:
 
 
 def test_a_search_request_may_hold_a_cursor() -> None:
-    assert parse_search('{"count": 2, "cursor": ""}') == Query(cursor="", count=2)
+    assert parse_search('{"count": 2.0, "cursor": ""}') == Query(cursor="", count=2)
     for body, scim_type in (('{"cursor": 7}', "invalidCursor"), ('{"count": "x", "cursor": ""}', "invalidCount")):
         with pytest.raises(Problem) as caught:
             parse_search(body)
@@ -58,7 +60,7 @@ def test_a_search_request_may_hold_a_cursor() -> None:
     ("text", "named"),
     [
         (b"count=ten", "count"),
-        (b"count=1.0", "count"),
+        (b"count=1.5", "count"),
         (b"count=1_0", "count"),
         ("count=\uff11".encode(), "count"),
         (b"startIndex=0x1", "startIndex"),

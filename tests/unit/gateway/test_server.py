@@ -48,6 +48,22 @@ async def test_requests_over_a_socket(make_app: MakeApp, serving: Serving) -> No
         assert (await client.delete("/Users/1")).status_code == 204
 
 
+async def test_a_name_in_a_url_needs_no_escaping(make_app: MakeApp, serving: Serving, channel: FakeChannel) -> None:
+    line = 'GET /scim/v2/key-1/Groups?filter=displayName+eq+"Köln" HTTP/1.1\r\n'.encode()
+    async with serving(make_app()) as server:
+        raw = await exchange_bytes(server.port, line + HEAD + b"Connection: close\r\n\r\n")
+    assert raw.startswith(b"HTTP/1.1 200 ")
+    assert channel.last.request.filter == 'displayName eq "Köln"'
+
+
+async def test_http_1_0_without_a_host(make_app: MakeApp, serving: Serving, channel: FakeChannel) -> None:
+    line = f"GET /scim/v2/key-1/Users HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+    async with serving(make_app()) as server:
+        raw = await exchange_bytes(server.port, line)
+        assert channel.last.request.context.base_url == f"http://127.0.0.1:{server.port}/scim/v2/key-1"
+    assert raw.startswith(b"HTTP/1.1 200 ")
+
+
 async def test_a_body_that_grows_too_large_is_refused_while_it_is_sent(
     make_app: MakeApp, serving: Serving, channel: FakeChannel
 ) -> None:
