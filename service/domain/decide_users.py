@@ -12,7 +12,7 @@ from service.domain.decision import Decision, Outcome, check_version
 from service.domain.equality import same
 from service.domain.policy import Deactivation
 from service.domain.references import arrive
-from service.domain.user import User, previous_attributes
+from service.domain.user import User, previous_of
 from service.domain.view import View
 from service.domain.writes import Writes
 from service.scim.documents import Diagnostic, merge_put
@@ -117,8 +117,7 @@ def _announcement(view: View, user: User, updated: User) -> list[Change]:
         places = [_begun(place, updated) for place in view.groups_of(user.id)]
     if user.hidden:
         return [Change(ChangeType.USER_CREATED, updated), *places]
-    before = previous_attributes(user.document, updated.document, (user.profile, updated.profile))
-    return [Change(ChangeType.USER_UPDATED, updated, before), *places]
+    return [Change(ChangeType.USER_UPDATED, updated, previous_of(user, updated)), *places]
 
 
 def _begun(place: GroupMember, user: User) -> Change:

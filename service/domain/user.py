@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from service.domain.custom_attributes import changed_attributes, custom_attributes
 from service.domain.equality import same
 from service.scim.keys import user_key
 from service.scim.limits import is_key
@@ -57,6 +58,11 @@ class User:
         return profile_of(self.document)
 
     @cached_property
+    def custom_attributes(self) -> dict[str, Any]:
+        """The attributes that WorkOS predefines; see service.domain.custom_attributes."""
+        return custom_attributes(self.document)
+
+    @cached_property
     def email_keys(self) -> list[str]:
         """Every address, case-folded, the primary one first, none twice. One too long to be looked up is left out."""
         values = [self.profile["email"] or ""]
@@ -106,6 +112,13 @@ def profile_of(document: Document) -> dict[str, Any]:
         "manager_id": text(manager.get("value")) if isinstance(manager, dict) else None,
         "state": "inactive" if document.get("active") is False else "active",
     }
+
+
+def previous_of(before: User, after: User) -> dict[str, Any]:
+    """Old values of what changed of a user: see `previous_attributes`, and under `custom_attributes` those of them."""
+    changed = previous_attributes(before.document, after.document, (before.profile, after.profile))
+    custom = changed_attributes(before.custom_attributes, after.custom_attributes)
+    return {**changed, "custom_attributes": custom} if custom else changed
 
 
 def previous_attributes(before: Document, after: Document, fields: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

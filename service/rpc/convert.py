@@ -215,6 +215,7 @@ def user(value: User) -> resources_pb2.DirectoryUser:
         if value.active
         else resources_pb2.DIRECTORY_USER_STATE_INACTIVE,
         raw_attributes_json=json_text(value.document),
+        custom_attributes_json=json_text(value.custom_attributes),
         version=value.version,
         create_time=timestamp(value.created_at),
         update_time=timestamp(value.updated_at),

@@ -19,7 +19,7 @@ _Element = TypeVar("_Element", bound=Message)
 Column = tuple[str, Callable[[Any], str]]
 
 # JSON texts inside a message, shown as what they are under the name without `_json`.
-_EMBEDDED = ("raw_attributes_json", "previous_attributes_json")
+_EMBEDDED = ("raw_attributes_json", "custom_attributes_json", "previous_attributes_json")
 _PIPE_WIDTH = 10_000
 
 

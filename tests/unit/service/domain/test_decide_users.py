@@ -95,6 +95,7 @@ def test_update_tells_the_old_values_of_what_changed_and_nothing_else() -> None:
     assert change.previous == {
         "job_title": "Eng",
         "state": "active",
+        "custom_attributes": {"job_title": "Eng"},
         "raw_attributes": {"title": "Eng", "active": True},
     }
     assert decision.outcome.entity.version == 2
@@ -102,7 +103,11 @@ def test_update_tells_the_old_values_of_what_changed_and_nothing_else() -> None:
 
 def test_a_new_attribute_was_null_before() -> None:
     decision = World([user("u1", "ada")]).decide(patch("u1", {"op": "add", "path": "title", "value": "Eng"}))
-    assert decision.changes[0].previous == {"job_title": None, "raw_attributes": {"title": None}}
+    assert decision.changes[0].previous == {
+        "job_title": None,
+        "custom_attributes": {"job_title": None},
+        "raw_attributes": {"title": None},
+    }
 
 
 def test_put_keeps_active_when_the_body_is_silent() -> None:
