@@ -45,6 +45,7 @@ from service.rpc.directory_admin import AdminHandlers
 from service.rpc.directory_ingest import IngestHandlers
 from service.rpc.directory_sync import LookupHandlers, ServerInfo
 from service.rpc.edge import Edge, Method
+from service.rpc.event_log import EventLogHandlers
 from service.rpc.events import EventHandlers, EventWire
 from service.rpc.idempotency import answered_once
 from service.rpc.ingest_scope import IngestScope
@@ -205,7 +206,8 @@ class _Parts:
         readers = Readers(self.feed, pool, self.leases, SubscribeWire())
         subscriptions = SubscriptionHandlers(Subscriptions(pool, new_ids=new_ids, clock=clock), readers)
         events = EventHandlers(self.feed, EventList(pool, EventWire().frame))
-        handlers = (lookups, MembershipHandlers(reads, history), events, admin, portal, webhooks, subscriptions)
+        reach = EventLogHandlers(pool, self.config.retention_days)
+        handlers = (lookups, MembershipHandlers(reads, history), events, reach, admin, portal, webhooks, subscriptions)
         written = spoken([method for handler in (ingest, bulk, search) for method in handler.methods()])
         methods = [*written, *(method for handler in handlers for method in handler.methods())]
         return answered_once(methods, self.idempotency)

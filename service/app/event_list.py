@@ -99,17 +99,25 @@ class EventList:
             at = await locate_event(self._pool, caller, scope, query.after)
         else:
             at = await locate(self._pool, scope, query.cursor)
-        position = await self._position(scope, at, state.oldest)
+        position = await self._position(scope, at)
         if query.descending:
-            return low, min(high, position - 1 if query.after else position)
+            return low, min(high, (position or low) - 1 if query.after else position or low)
+        if position is None or position < state.oldest:
+            await self._require_next(scope, at, state.oldest)
+            position = state.oldest
         return max(low, position), max(high, position)
 
-    async def _position(self, scope: Scope, at: Place, oldest: int) -> int:
+    async def _position(self, scope: Scope, at: Place) -> int | None:
+        """Position of a place; None when retention took it, or ahead of a directory's first event."""
         if not at.by_number:
             return at.place
-        directory_id = scope.directory_id or ""
-        found = await position_of(self._pool, directory_id, at.place) if at.place else None
-        return oldest if found is None else found
+        return await position_of(self._pool, scope.directory_id or "", at.place) if at.place else None
+
+    async def _require_next(self, scope: Scope, at: Place, oldest: int) -> None:
+        """CursorExpiredError unless what follows in the directory is kept."""
+        following = await position_of(self._pool, scope.directory_id or "", at.place + 1)
+        if (following is None and at.place < at.newest) or (following is not None and following <= oldest):
+            raise await expired_behind(self._pool, None)
 
 
 class _Reading:

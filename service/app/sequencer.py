@@ -8,7 +8,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import asyncpg
 
@@ -156,4 +156,11 @@ class Sequencer:
         oldest_kept = self._clock.now().date() - timedelta(days=self._retention_days)
         await table.move_floor(connection, oldest_kept)
         while await table.trim(connection, _TRIM_ROWS):
+            await asyncio.sleep(0)
+        state = await table.state(connection)
+        if state is None or state.oldest_day == date.min:
+            return
+        # Where the log ends, so does the history of memberships; a day's slack as for partitions.
+        out_of_reach = datetime.combine(state.oldest_day, time(), UTC) - timedelta(days=1)
+        while await table.trim_history(connection, out_of_reach, _TRIM_ROWS):
             await asyncio.sleep(0)

@@ -14,8 +14,7 @@ from service.domain.group import Group
 from service.domain.user import User
 from service.storage import snapshot as table
 from service.storage.database import Pool
-from service.storage.rows import Row
-from service.storage.snapshot import Bounds, Key, Moment, Page
+from service.storage.snapshot import Bounds, Key, Membership, Moment, Page
 
 # Each holds a connection and a transaction.
 _AT_ONCE = 2
@@ -47,8 +46,8 @@ class StateWire(Protocol):
     def users(self, values: Sequence[User]) -> list[bytes]:
         """Of users."""
 
-    def memberships(self, rows: Sequence[Row]) -> list[bytes]:
-        """Of rows of storage.snapshot.memberships."""
+    def memberships(self, values: Sequence[Membership]) -> list[bytes]:
+        """Of memberships."""
 
 
 class Snapshots:
@@ -142,18 +141,32 @@ async def _pages(at: Moment, bounds: Bounds, read: Read, encode: Encode) -> Asyn
     """All of one kind, of some directories at a time."""
     behind = ""
     while ids := await table.directory_ids(at, bounds, behind, _DIRECTORIES):
-        behind, more = ids[-1], True
-        last: Key = ()
-        while more:
-            page = await read(at, ids, last)
-            frames: list[bytes] = []
-            for start in range(0, len(page.items), _ENCODED_AT_ONCE):
-                frames += encode(page.items[start : start + _ENCODED_AT_ONCE])
-                await asyncio.sleep(0)
-            yield frames
-            last, more = page.last, page.more
-            if more:
-                ids = ids[ids.index(last[0]) :]
+        behind = ids[-1]
+        async with aclosing(_read_ahead(at, ids, read)) as pages:
+            async for items in pages:
+                frames: list[bytes] = []
+                for start in range(0, len(items), _ENCODED_AT_ONCE):
+                    frames += encode(items[start : start + _ENCODED_AT_ONCE])
+                    await asyncio.sleep(0)
+                yield frames
+
+
+async def _read_ahead(at: Moment, ids: Sequence[str], read: Read) -> AsyncGenerator[list[Any]]:
+    """Page by page; the database reads one while the one before is put into messages."""
+    following = asyncio.ensure_future(read(at, ids, ()))
+    try:
+        while True:
+            page = await following
+            if page.more:
+                ids = ids[ids.index(page.last[0]) :]
+                following = asyncio.ensure_future(read(at, ids, page.last))
+            yield page.items
+            if not page.more:
+                return
+    finally:
+        # Its connection is closed next, whatever it is doing.
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
 async def _groups(at: Moment, ids: Sequence[str], after: Key) -> Page[Group]:
@@ -164,7 +177,7 @@ async def _users(at: Moment, ids: Sequence[str], after: Key) -> Page[User]:
     return await table.users(at, ids, after, _ROWS, _PART_BYTES)
 
 
-async def _memberships(at: Moment, ids: Sequence[str], after: Key) -> Page[Row]:
+async def _memberships(at: Moment, ids: Sequence[str], after: Key) -> Page[Membership]:
     return await table.memberships(at, ids, after, _MEMBERSHIPS)
 
 

@@ -1,10 +1,13 @@
 """Protobuf by concatenation: fields put together as bytes, where building messages would cost too much."""
 
+# Most lengths are short.
+_SHORT = [number.to_bytes(1, "little") for number in range(0x80)]
+
 
 def varint(value: int) -> bytes:
     """A number that is not negative, as LEB128."""
     if value < 0x80:
-        return value.to_bytes(1, "little")
+        return _SHORT[value]
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)

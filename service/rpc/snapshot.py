@@ -1,7 +1,8 @@
 """Frames of a snapshot: elements of SnapshotPart, ready to send."""
 
 from collections.abc import Sequence
-from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from directorysync.v1 import resources_pb2
 from service.domain.directory import DirectorySummary
@@ -9,7 +10,7 @@ from service.domain.group import Group
 from service.domain.user import User
 from service.rpc import convert
 from service.rpc.framing import delimited, varint
-from service.storage.rows import Row
+from service.storage.snapshot import Membership
 
 # Tags of SnapshotPart.
 _DIRECTORIES, _GROUPS, _USERS, _MEMBERSHIPS = b"\x0a", b"\x12", b"\x1a", b"\x22"
@@ -23,8 +24,8 @@ _GROUP_ID, _GROUP_NAME, _MEMBER_ID, _MEMBER_TYPE, _MEMBER_NAME, _CREATE_TIME = (
     b"\x32",
 )
 _TYPES = {
-    "User": _MEMBER_TYPE + varint(resources_pb2.MEMBER_TYPE_USER),
-    "Group": _MEMBER_TYPE + varint(resources_pb2.MEMBER_TYPE_GROUP),
+    False: _MEMBER_TYPE + varint(resources_pb2.MEMBER_TYPE_USER),
+    True: _MEMBER_TYPE + varint(resources_pb2.MEMBER_TYPE_GROUP),
 }
 
 
@@ -43,26 +44,28 @@ class StateFrames:
         """Elements of `users`."""
         return [delimited(_USERS, convert.user(value).SerializeToString()) for value in values]
 
-    def memberships(self, rows: Sequence[Row]) -> list[bytes]:
+    def memberships(self, values: Sequence[Membership]) -> list[bytes]:
         """Elements of `memberships`. Neighbours are mostly of one group, and often of one command."""
         frames: list[bytes] = []
-        group_id, group, created_at, created = None, b"", None, b""
-        for row in rows:
-            if row["group_id"] != group_id:
-                group_id = row["group_id"]
-                group = delimited(_GROUP_ID, group_id.encode()) + _text(_GROUP_NAME, row["group_name"])
-            if row["created_at"] != created_at:
-                created_at = row["created_at"]
-                created = _moment(created_at)
-            member = delimited(_MEMBER_ID, row["member_id"].encode()) + _TYPES[row["member_type"]]
-            frames.append(delimited(_MEMBERSHIPS, group + member + _text(_MEMBER_NAME, row["member_name"]) + created))
+        group, group_id = b"", ""
+        time, micros = b"", -1
+        for next_group_id, group_name, member_id, nested, member_name, created in values:
+            if next_group_id != group_id:
+                group_id = next_group_id
+                group = _text(_GROUP_ID, group_id) + _text(_GROUP_NAME, group_name)
+            if created != micros:
+                micros = created
+                time = _moment(micros)
+            member = _text(_MEMBER_ID, member_id) + _TYPES[nested] + _text(_MEMBER_NAME, member_name)
+            frames.append(b"".join((_MEMBERSHIPS, varint(len(group) + len(member) + len(time)), group, member, time)))
         return frames
 
 
-def _text(tag: bytes, value: str | None) -> bytes:
+def _text(tag: bytes, value: str) -> bytes:
     return delimited(tag, value.encode()) if value else b""
 
 
-def _moment(value: datetime) -> bytes:
-    message = convert.timestamp(value)
-    return b"" if message is None else delimited(_CREATE_TIME, message.SerializeToString())
+def _moment(micros: int) -> bytes:
+    seconds, rest = divmod(micros, 1_000_000)
+    message = Timestamp(seconds=seconds, nanos=rest * 1000)
+    return delimited(_CREATE_TIME, message.SerializeToString())

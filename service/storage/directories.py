@@ -16,6 +16,12 @@ from service.storage.rows import directory_from_row
 SQL = load_queries("directories")
 
 
+# What goes with a directory, in this order.
+_PURGE = (
+    "purge_memberships", "purge_ended", "purge_pending", "purge_diagnostics", "purge_users", "purge_groups",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A directory whose settings are held, and when its provider first reached it."""
@@ -101,7 +107,7 @@ async def unpurged(pool: Pool) -> list[str]:
 
 async def purge(pool: Pool, directory_id: str, chunk: int) -> None:
     """Remove memberships, users and groups, `chunk` rows a transaction. May be stopped and started again."""
-    for statement in ("purge_memberships", "purge_pending", "purge_diagnostics", "purge_users", "purge_groups"):
+    for statement in _PURGE:
         # An answer "DELETE 17" names the number of rows.
         while int((await pool.execute(SQL[statement], directory_id, chunk)).rpartition(" ")[2]) >= chunk:
             pass

@@ -9,6 +9,7 @@ from service.storage.feed import Wanted
 from service.storage.queries import directed, load_queries
 
 SQL = load_queries("event_list")
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,13 @@ class Scanned:
 async def find(pool: Pool, event_id: str, made: datetime) -> Found | None:
     """By an id that was made at about that time; None when there is no such event."""
     day = made.date()
-    # The id and the day of a write come from one clock, but not from one look at it.
-    first = day - timedelta(days=1) if day > date.min else day
-    last = day + timedelta(days=1) if day < date.max else day
-    row = await pool.fetchrow(SQL["find"], event_id, first, last)
-    return None if row is None else Found(**row)
+    near = (max(day, date.min + _A_DAY) - _A_DAY, min(day, date.max - _A_DAY) + _A_DAY)
+    # Ids have the service's time, days the database's: when a clock is wrong, all days have to be looked through.
+    for first, last in (near, (date.min, date.max)):
+        row = await pool.fetchrow(SQL["find"], event_id, first, last)
+        if row is not None:
+            return Found(**row)
+    return None
 
 
 async def position(pool: Pool, directory_id: str, seq: int) -> tuple[int | None, bool]:

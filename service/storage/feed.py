@@ -270,3 +270,8 @@ async def move_floor(connection: Connection, day: date) -> int:
 async def trim(connection: Connection, limit: int) -> int:
     """Delete up to `limit` positions below the floor; how many."""
     return int(await connection.fetchval(SQL["trim"], limit))
+
+
+async def trim_history(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete up to `limit` memberships that ended before a time; how many."""
+    return int(await connection.fetchval(SQL["trim_history"], before, limit))

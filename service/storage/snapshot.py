@@ -1,7 +1,7 @@
 """One consistent state: a transaction over one snapshot, and pages of what is in it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -28,6 +28,9 @@ _INTERRUPTED = (
 T = TypeVar("T")
 # Directory and id of a user or group, or directory, group and member; empty: the beginning.
 Key = tuple[str, ...]
+# Group and its name, member, whether that is a group, its name, since when (microseconds since 1970). There are many.
+Membership = tuple[str, str, str, bool, str, int]
+_COLUMNS = ("group_ids", "member_ids", "nested", "user_names", "created")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +118,39 @@ async def directory_ids(at: Moment, bounds: Bounds, after: str, limit: int) -> l
 async def groups(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[Group]:
     """At most `limit` groups of these directories, about `size` bytes, behind a key."""
     rows = await at.connection.fetch(SQL["groups"], ids, *(after or ("", "")), limit, size)
-    return Page([group_from_row(row) for row in rows], _more(rows, limit), _key(rows, "id"))
+    return Page([group_from_row(row) for row in rows], _more(rows, limit), _key(rows))
 
 
 async def users(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[User]:
     """As `groups`."""
     rows = await at.connection.fetch(SQL["users"], ids, *(after or ("", "")), limit, size)
-    return Page([user_from_row(row) for row in rows], _more(rows, limit), _key(rows, "id"))
+    return Page([user_from_row(row) for row in rows], _more(rows, limit), _key(rows))
 
 
-async def memberships(at: Moment, ids: Sequence[str], after: Key, limit: int) -> Page[Row]:
-    """At most `limit` memberships of these directories behind a key, without those of hidden users. They are many, so
-    they stay rows.
-    """
-    rows = await at.connection.fetch(SQL["memberships"], ids, *(after or ("", "", "")), limit)
-    seen: list[Row] = [row for row in rows if row["hidden"] is not True]
-    return Page(seen, len(rows) >= limit, _key(rows, "group_id", "member_id"))
+async def memberships(at: Moment, ids: Sequence[str], after: Key, limit: int) -> Page[Membership]:
+    """At most `limit` memberships of these directories behind a key, without those of hidden users."""
+    row = await at.connection.fetchrow(SQL["memberships"], ids, *(after or ("", "", "")), limit)
+    if row is None or row["group_ids"] is None:
+        return Page([], more=False, last=())
+    group_ids, member_ids, nested, user_names, created = (row[name] for name in _COLUMNS)
+    inner = {member for member, is_group in zip(member_ids, nested, strict=True) if is_group}
+    names = await _group_names(at, ids, {*group_ids, *inner})
+    items: list[Membership] = [
+        (group, names[group], member, is_group, names[member] if is_group else name, since)
+        for group, member, is_group, name, since in zip(group_ids, member_ids, nested, user_names, created, strict=True)
+        if is_group or name is not None
+    ]
+    return Page(items, len(group_ids) >= limit, (row["last_directory_id"], group_ids[-1], member_ids[-1]))
+
+
+async def _group_names(at: Moment, directory_ids: Sequence[str], ids: Iterable[str]) -> dict[str, str]:
+    rows = await at.connection.fetch(SQL["group_names"], directory_ids, list(ids))
+    return {row["id"]: row["name"] for row in rows}
 
 
 def _more(rows: Sequence[Row], limit: int) -> bool:
     return bool(rows) and (rows[0]["total"] >= limit or rows[0]["total"] > len(rows))
 
 
-def _key(rows: Sequence[Row], *columns: str) -> Key:
-    return (rows[-1]["directory_id"], *(rows[-1][column] for column in columns)) if rows else ()
+def _key(rows: Sequence[Row]) -> Key:
+    return (rows[-1]["directory_id"], rows[-1]["id"]) if rows else ()

@@ -1,13 +1,25 @@
 """`dirsync events`: every change, in order."""
 
+import asyncio
+from collections.abc import Coroutine
 from contextlib import aclosing
 from typing import Annotated, Any
 
 import typer
 
-from directorysync.cli.output import Format, document, show_json_line, show_text, time_text
+from directorysync.cli.output import (
+    DocumentOutput,
+    Format,
+    document,
+    show_json,
+    show_json_line,
+    show_text,
+    stdout_unread,
+    time_text,
+)
 from directorysync.cli.session import call
 from directorysync.client import Client
+from directorysync.v1 import directory_admin_pb2 as admin_pb2
 from directorysync.v1 import directory_sync_pb2 as sync_pb2
 from directorysync.v1.events_pb2 import Event, EventFilter
 
@@ -57,9 +69,49 @@ def tail(
     async def show(client: Client) -> None:
         # The first call fails at once where a watch would go on trying.
         await client.sync.GetServerInfo(sync_pb2.GetServerInfoRequest())
-        await _tail(client, wanted, position, output, follow=follow)
+        await _while_read(_tail(client, wanted, position, output, follow=follow))
 
     call(context, show)
+
+
+@app.command()
+def info(context: typer.Context, output: DocumentOutput = Format.table) -> None:
+    """Show how large the log is and how far it reaches back. Needs an admin key without bounds."""
+    request = admin_pb2.GetEventLogRequest()
+    found = call(context, lambda client: client.admin.GetEventLog(request))
+    if output is Format.json:
+        show_json(document(found))
+        return
+    show_text(f"events     {found.event_count:,} in {_size(found.size_bytes)}")
+    if found.HasField("oldest_time"):
+        show_text(f"committed  {time_text(found.oldest_time)} to {time_text(found.newest_time)}")
+    show_text(f"kept       {found.retention.seconds // 86_400} days")
+    show_text(f"oldest     {found.oldest_cursor}")
+    show_text(f"newest     {found.newest_cursor}")
+    for day in found.days:
+        show_text(f"{day.day}  {day.event_count:>12,} events  {_size(day.size_bytes):>10}")
+
+
+def _size(count: int) -> str:
+    size, units = float(count), ["TiB", "GiB", "MiB", "KiB", "B"]
+    while size >= 1024 and len(units) > 1:
+        size /= 1024
+        units.pop()
+    return f"{size:.0f} B" if units[-1] == "B" else f"{size:.1f} {units[-1]}"
+
+
+async def _while_read(showing: Coroutine[Any, Any, None]) -> None:
+    """Until it ends, or nobody reads what it shows, as behind `head`."""
+    shown, unread = asyncio.ensure_future(showing), asyncio.ensure_future(stdout_unread())
+    try:
+        await asyncio.wait((shown, unread), return_when=asyncio.FIRST_COMPLETED)
+        if not shown.done():
+            raise BrokenPipeError
+        await shown
+    finally:
+        for task in (shown, unread):
+            task.cancel()
+        await asyncio.gather(shown, unread, return_exceptions=True)
 
 
 def watch_start(text: str) -> sync_pb2.WatchStart:

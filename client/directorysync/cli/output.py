@@ -1,6 +1,8 @@
 """Results on standard output: tables for people, JSON for programs."""
 
+import asyncio
 import os
+import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -122,6 +124,21 @@ def working(what: str = "working") -> Iterator[None]:
         return
     with console.status(what):
         yield
+
+
+async def stdout_unread() -> None:
+    """Returns when standard output is a pipe that nobody reads any more. A program that waits for something to write
+    would not notice before it comes.
+    """
+    descriptor = sys.stdout.fileno()
+    loop, unread = asyncio.get_running_loop(), asyncio.Event()
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        # Nothing can be read from this end: being readable means that the other one was closed.
+        loop.add_reader(descriptor, unread.set)
+    try:
+        await unread.wait()
+    finally:
+        loop.remove_reader(descriptor)
 
 
 def silence_stdout() -> None:

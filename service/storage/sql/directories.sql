@@ -72,6 +72,7 @@ SELECT d.id FROM directory d
    AND (EXISTS (SELECT FROM directory_user u WHERE u.directory_id = d.id)
      OR EXISTS (SELECT FROM directory_group g WHERE g.directory_id = d.id)
      OR EXISTS (SELECT FROM membership m WHERE m.directory_id = d.id)
+     OR EXISTS (SELECT FROM ended_membership m WHERE m.directory_id = d.id)
      OR EXISTS (SELECT FROM directory_diagnostic m WHERE m.directory_id = d.id)
      OR EXISTS (SELECT FROM pending_member m WHERE m.directory_id = d.id))
 
@@ -81,6 +82,13 @@ DELETE FROM membership m USING (
   SELECT p.group_id, p.member_id FROM membership p WHERE p.directory_id = $1
    ORDER BY p.group_id, p.member_id LIMIT $2) AS s
  WHERE m.directory_id = $1 AND m.group_id = s.group_id AND m.member_id = s.member_id
+
+-- name: purge_ended
+-- Some memberships of a deleted directory that had ended before.
+DELETE FROM ended_membership m USING (
+  SELECT p.group_id, p.member_id, p.ended_seq FROM ended_membership p WHERE p.directory_id = $1
+   ORDER BY p.group_id, p.member_id, p.ended_seq LIMIT $2) AS s
+ WHERE m.directory_id = $1 AND m.group_id = s.group_id AND m.member_id = s.member_id AND m.ended_seq = s.ended_seq
 
 -- name: purge_pending
 -- Some references of a deleted directory that wait for their member.

@@ -22,6 +22,10 @@ SELECT move_feed_floor_v1($1)
 -- Up to $1 positions at or below the floor.
 SELECT trim_feed_v1($1)
 
+-- name: trim_history
+-- Up to $2 memberships that ended before $1.
+SELECT trim_history_v1($1, $2)
+
 -- name: state
 -- Epoch, floor, newest position, and whether the sequencer knows the database as it is now. No row before it first ran.
 SELECT s.epoch, s.oldest_pos, s.oldest_day, (SELECT feed_is_here_v1()) AS here,

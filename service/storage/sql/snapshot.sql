@@ -31,7 +31,7 @@ SELECT d.id FROM directory d
 -- name: groups
 -- Groups of the directories $1, of $2 those behind $3: at most $4, before $5 bytes of documents but for the first. The
 -- inner query runs for one directory after the other, in the order of the array, until there are enough: sorting would
--- read all of them. `total` is how many there were before bytes were counted.
+-- read all of them. The pair tells the planner that the primary key is the index for it. `total` is how many there were before bytes were counted.
 SELECT r.* FROM (
   SELECT q.*, count(*) OVER () AS total,
          sum(octet_length(q.document)) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
@@ -41,7 +41,7 @@ SELECT r.* FROM (
          SELECT x.directory_id, x.organization_id, x.id, x.document::text AS document, x.idp_id, x.version, x.created_at,
                 x.updated_at
            FROM directory_group x
-          WHERE x.directory_id = d.id AND x.id > CASE WHEN d.id = $2 THEN $3 ELSE '' END
+          WHERE x.directory_id = d.id AND (x.directory_id, x.id) > (d.id, CASE WHEN d.id = $2 THEN $3 ELSE '' END)
           ORDER BY x.id LIMIT $4) AS g
        LIMIT $4) AS q
 ) AS r WHERE coalesce(r.before, 0) < $5
@@ -56,28 +56,33 @@ SELECT r.* FROM (
        CROSS JOIN LATERAL (
          SELECT x.directory_id, x.organization_id, x.id, x.document::text AS document, x.version, x.created_at, x.updated_at
            FROM directory_user x
-          WHERE x.directory_id = d.id AND x.id > CASE WHEN d.id = $2 THEN $3 ELSE '' END AND NOT x.hidden
+          WHERE x.directory_id = d.id AND (x.directory_id, x.id) > (d.id, CASE WHEN d.id = $2 THEN $3 ELSE '' END)
+            AND NOT x.hidden
           ORDER BY x.id LIMIT $4) AS u
        LIMIT $4) AS q
 ) AS r WHERE coalesce(r.before, 0) < $5
 
 -- name: memberships
--- Memberships of the directories $1, of $2 those behind group $3 and member $4: at most $5, in order as above, with names.
--- Those of hidden users are marked. Each name is probed for (OFFSET 0).
-SELECT m.directory_id, m.group_id, m.member_id, m.member_type, m.created_at, g.display_name AS group_name,
-       coalesce(u.user_name, n.display_name) AS member_name, u.hidden
+-- Memberships of the directories $1, of $2 those behind group $3 and member $4: at most $5, in order as above. As columns,
+-- one array each: a row for each would cost more than what is in it. Users have their names, hidden ones and groups none.
+SELECT max(r.directory_id) AS last_directory_id, array_agg(r.group_id) AS group_ids, array_agg(r.member_id) AS member_ids,
+       array_agg(r.nested) AS nested, array_agg(r.user_name) AS user_names, array_agg(r.created) AS created
   FROM (
-    SELECT q.* FROM unnest($1::text[]) AS d (id)
-     CROSS JOIN LATERAL (
-       SELECT x.directory_id, x.group_id, x.member_id, x.member_type, x.created_at FROM membership x
-        WHERE x.directory_id = d.id
-          AND (x.group_id, x.member_id) > (CASE WHEN d.id = $2 THEN $3 ELSE '' END, CASE WHEN d.id = $2 THEN $4 ELSE '' END)
-        ORDER BY x.group_id, x.member_id LIMIT $5) AS q
-     LIMIT $5) AS m
-  LEFT JOIN LATERAL (SELECT x.display_name FROM directory_group x
-                      WHERE x.directory_id = m.directory_id AND x.id = m.group_id OFFSET 0) AS g ON true
-  LEFT JOIN LATERAL (SELECT x.user_name, x.hidden FROM directory_user x
-                      WHERE x.directory_id = m.directory_id AND x.id = m.member_id OFFSET 0) AS u ON true
-  LEFT JOIN LATERAL (SELECT x.display_name FROM directory_group x
-                      WHERE m.member_type = 'Group' AND x.directory_id = m.directory_id AND x.id = m.member_id
-                     OFFSET 0) AS n ON true
+    SELECT m.directory_id, m.group_id, m.member_id, m.member_type = 'Group' AS nested, u.user_name,
+           round(date_part('epoch', m.created_at) * 1000000)::bigint AS created
+      FROM (
+        SELECT q.* FROM unnest($1::text[]) AS d (id)
+         CROSS JOIN LATERAL (
+           SELECT x.directory_id, x.group_id, x.member_id, x.member_type, x.created_at FROM membership x
+            WHERE x.directory_id = d.id
+              AND (x.group_id, x.member_id)
+                  > (CASE WHEN d.id = $2 THEN $3 ELSE '' END, CASE WHEN d.id = $2 THEN $4 ELSE '' END)
+            ORDER BY x.group_id, x.member_id LIMIT $5) AS q
+         LIMIT $5) AS m
+      LEFT JOIN LATERAL (SELECT x.user_name FROM directory_user x
+                          WHERE x.directory_id = m.directory_id AND x.id = m.member_id AND NOT x.hidden OFFSET 0) AS u ON true
+  ) AS r
+
+-- name: group_names
+-- Names of groups of the directories $1.
+SELECT g.id, g.display_name AS name FROM directory_group g WHERE g.directory_id = ANY ($1::text[]) AND g.id = ANY ($2::text[])

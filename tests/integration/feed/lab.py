@@ -12,8 +12,8 @@ import asyncpg
 import grpc
 
 from directorysync import errors
+from directorysync.v1 import directory_admin_pb2_grpc, directory_sync_pb2_grpc, events_pb2
 from directorysync.v1 import directory_sync_pb2 as pb
-from directorysync.v1 import directory_sync_pb2_grpc, events_pb2
 from service.app.clock import system_clock
 from service.app.event_list import EventList
 from service.app.feed import Feed
@@ -21,6 +21,7 @@ from service.app.sequencer import Sequencer
 from service.domain.caller import Caller, Scope
 from service.domain.ids import EVENT, ulid
 from service.rpc.edge import Edge
+from service.rpc.event_log import EventLogHandlers
 from service.rpc.events import EventHandlers, EventWire
 from service.rpc.local import LocalChannel
 from service.rpc.server import GrpcServer
@@ -39,6 +40,7 @@ class Log:
     def __init__(self, pool: Any, suffix: str = "") -> None:
         self.pool = pool
         self.suffix = suffix
+        self.url = ""
         self._organizations: dict[str, str] = {}
 
     async def directory(self, name: str, organization: str = "org_1") -> str:
@@ -170,12 +172,16 @@ class Process:
         )
         self.sequencer = Sequencer(url, clock, telemetry, on_position=self.feed.hint)
         self.edge = Edge(
-            EventHandlers(self.feed, EventList(pool, EventWire().frame)).methods(),
+            [
+                *EventHandlers(self.feed, EventList(pool, EventWire().frame)).methods(),
+                *EventLogHandlers(pool, 30).methods(),
+            ],
             authenticate=self._authenticate,
             new_request_id=lambda: "req_1",
             telemetry=telemetry,
         )
         self.stub: Any = directory_sync_pb2_grpc.DirectorySyncStub(_Partial(LocalChannel(self.edge)))
+        self.admin: Any = directory_admin_pb2_grpc.DirectoryAdminStub(LocalChannel(self.edge))
         self.server = GrpcServer(self.edge, "127.0.0.1:0", patience=patience)
 
     def begin(self, origin: str | None) -> None:

@@ -122,3 +122,13 @@ async def test_closed_pipe_ends_it_quietly(service: FakeDirectorySync, tail: Tai
         errors = await process.stderr.read()
         assert await process.wait() == 0
     assert errors == b""
+
+
+async def test_ends_quietly_when_nobody_reads_any_more(service: FakeDirectorySync, tail: Tail) -> None:
+    service.script = [([started("c0"), batch("c1", 1)], STAYS_OPEN)]
+    async with tail("--from", "beginning", "--output", "json") as process:
+        await lines(process, 1)
+        process.stdout._transport.close()  # as `head` does, with no event to come
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+        assert await process.stderr.read() == b""
