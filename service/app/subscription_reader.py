@@ -23,6 +23,7 @@ from service.domain.errors import (
     CursorExpiredError,
     CursorInvalidError,
     DrainingError,
+    LimitExceededError,
     SubscriptionHeldError,
 )
 from service.domain.subscription import Bounds, Subscription, Window
@@ -194,7 +195,7 @@ class _Session:
             expired = await expired_behind(self._pool, None)
             self._held.error = expired.detail
             raise expired from None
-        except (CursorDivergedError, ConsumerTooSlowError) as error:
+        except (CursorDivergedError, ConsumerTooSlowError, LimitExceededError) as error:
             self._held.error = error.detail
             raise
         finally:

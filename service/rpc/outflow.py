@@ -53,7 +53,7 @@ class Flow:
         self._size = 0
 
     async def room(self) -> None:
-        """To be awaited before the next message is made. TimeoutError when none comes."""
+        """To be awaited before another message is made. TimeoutError when none comes."""
         if self._outflow.has_room(self._credential):
             return
         async with asyncio.timeout(self._outflow.patience):

@@ -135,15 +135,7 @@ async def _send(
 ) -> None:
     """Write until the end. A client that does not take what is sent is given up with its last cursor."""
     sent = b""
-    while True:
-        try:
-            await flow.room()
-        except TimeoutError:
-            detail = "streams of this credential are not read: too much is under way to them"
-            await messages.athrow(LimitExceededError(detail, limit="unread bytes", cursor=_cursor(method, sent)))
-        message = await anext(messages, None)
-        if message is None:
-            return
+    async for message in messages:
         try:
             await flow.write(context.write, message)
         except TimeoutError:
@@ -151,6 +143,11 @@ async def _send(
             await messages.athrow(ConsumerTooSlowError(detail, cursor=_cursor(method, sent)))
         # What is large is not kept for the sake of its cursor.
         sent = message if len(message) < _LARGE_BYTES else _brief(method, message)
+        try:
+            await flow.room()
+        except TimeoutError:
+            detail = "streams of this credential are not read, and too much is under way to them; read, or close them"
+            await messages.athrow(LimitExceededError(detail, limit="unread bytes", cursor=_cursor(method, sent)))
 
 
 def _cursor(method: Method, message: bytes) -> str:
