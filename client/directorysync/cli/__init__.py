@@ -17,6 +17,7 @@ from directorysync.cli import (
     events,
     groups,
     organizations,
+    status,
     subscriptions,
     tokens,
     users,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command()(deployment.serve)
 app.command()(deployment.migrate)
+app.command()(status.status)
 app.add_typer(directories.app, name="directory")
 app.add_typer(organizations.app, name="organization")
 app.add_typer(users.app, name="user")

@@ -46,15 +46,19 @@ class DataDir:
         finally:
             os.close(lock)
 
-    def admin_key(self) -> str:
-        """The admin key; made the first time. It is on disk before anybody stores its hash: a crash in between leaves
-        a key that the next start registers, never one that nobody knows.
+    def admin_key(self, given: str | None = None) -> str:
+        """The admin key; made the first time. `given` takes its place, so that commands on this machine find it.
+
+        It is on disk before anybody stores its hash: a crash in between leaves a key that the next start registers,
+        never one that nobody knows.
         """
         path = self.path / ADMIN_KEY_FILE
         try:
-            key = path.read_text(encoding="ascii").strip()
+            key: str | None = path.read_text(encoding="ascii").strip()
         except FileNotFoundError:
-            key = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
+            key = None
+        if key is None or (given and key != given):
+            key = given or KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
             self._write(path, key + "\n")
         if not key.startswith(KEY_PREFIX):
             raise DataDirError(f"{path} holds no key: delete it to have a new one made")

@@ -24,6 +24,7 @@ from directorysync.cli.output import (
     time_text,
     working,
 )
+from directorysync.cli.providers import warn_if_unknown
 from directorysync.cli.session import call
 from directorysync.client import Client
 from directorysync.paging import every
@@ -92,6 +93,7 @@ def create(
     output: DocumentOutput = Format.table,
 ) -> None:
     """Make a directory and show what its provider is given. The bearer token is shown this once."""
+    warn_if_unknown(provider)
 
     async def make(client: Client) -> admin_pb2.CreateDirectoryResponse:
         owner = await find_or_make_organization(client, organization)
@@ -165,6 +167,7 @@ def update(
     policy = (deactivation, announce, unique_group_names, unique_emails)
     if all(option is None for option in (name, provider, disabled, *policy)):
         raise Failure("nothing to change: see `dirsync directory update --help` for what there is", USAGE)
+    warn_if_unknown(provider or "")
 
     async def change(client: Client) -> Directory:
         request = admin_pb2.UpdateDirectoryRequest(id=directory_id, name=name, provider=provider, disabled=disabled)

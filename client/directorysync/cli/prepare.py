@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from directorysync import credentials
+from directorysync.cli.admin_key import given_admin_key
 from directorysync.cli.datadir import DataDir
 from directorysync.cli.failure import USAGE, Failure
 from gateway.config import ConfigurationError
@@ -40,9 +41,10 @@ def prepare() -> None:
         gateway_config(os.environ)
     except (ArgumentError, ConfigurationError) as error:
         raise Failure(str(error), USAGE) from None
+    given = given_admin_key(os.environ)
     configure_logging(config.log_level)
     revision = migrate(config.database_url, patience=PATIENCE_SECONDS)
-    key = DataDir(credentials.data_dir()).admin_key()
+    key = DataDir(credentials.data_dir()).admin_key(given)
     asyncio.run(bootstrap.ensure_admin_key(config.database_url, key))
     print(revision, flush=True)
 

@@ -225,3 +225,48 @@ def test_version_and_completion(server: RunningServe) -> None:
         [*server.command()[:1], "-c", program], env=environ, check=False, capture_output=True, text=True
     )
     assert done.stdout.split() == ["directory"]
+
+
+def test_status_is_one_screen(server: RunningServe, directory: Directory) -> None:
+    found = document(server, "status")
+    assert found["ready"] is True
+    assert found["server_version"] == found["command_version"]
+    assert found["log"]["events"] is not None
+    assert found["directories"]["total"] >= 1
+    assert found["directories"]["linked"] >= 1
+    shown = server.dirsync("status").stdout
+    assert all(word in shown for word in ("address", found["epoch"], "ready", "yes", "linked"))
+    key = document(server, "apikey", "create", "--name", "reader", "--scope", "read")["secret"]
+    narrow = json.loads(server.dirsync("--api-key", key, "status", "--output", "json").stdout)
+    assert narrow["log"] is None
+    assert narrow["directories"] == found["directories"]
+
+
+def test_an_organization_is_changed_and_found(server: RunningServe, directory: Directory) -> None:
+    made = document(
+        server,
+        "organization",
+        "create",
+        "--name",
+        "Changed",
+        "--domain",
+        "Changed.example",
+        "--metadata",
+        "plan=pro",
+    )
+    assert (made["domains"][0]["domain"], made["metadata"]) == ("changed.example", {"plan": "pro"})
+    changed = document(
+        server, "organization", "update", made["id"], "--verified-domain", "changed.example", "--metadata", "plan="
+    )
+    assert (changed["domains"][0]["state"], changed["metadata"]) == ("ORGANIZATION_DOMAIN_STATE_VERIFIED", {})
+    assert changed["domains"][0]["id"] == made["domains"][0]["id"]
+    assert [found["id"] for found in lines(server, "organization", "list", "--search", "CHANGED")] == [made["id"]]
+    assert [found["id"] for found in lines(server, "organization", "list", "--domain", "changed.example")] == [
+        made["id"]
+    ]
+    assert document(server, "organization", "update", "Changed", "--no-domains")["domains"] == []
+
+
+def test_an_unknown_provider_is_questioned(server: RunningServe, directory: Directory) -> None:
+    shown = server.dirsync("directory", "create", "--organization", "Acme", "--provider", "oktta", "--name", "Slip")
+    assert "Did you mean `okta`?" in shown.stderr
