@@ -148,3 +148,26 @@ async def test_a_key_for_one_organization_sees_nothing_else(
         events = await page(bounded, "/events", limit=100)
         assert {one["data"].get("directory_id", company.directory_id) for one in events} == {company.directory_id}
         assert (await bounded.post("/organizations", json={"name": "Not allowed"})).status_code == 403
+
+
+async def test_joining_a_group_moves_updated_at_for_a_key_that_asks_for_it(
+    api: httpx.AsyncClient, server: RunningServe, new_company: NewCompany
+) -> None:
+    company: Company = await asyncio.to_thread(new_company, "Moved", people=1)
+    made = await asyncio.to_thread(
+        server.dirsync, "apikey", "create", "--name", "moved", "--scope", "read", "--membership-update-time",
+        "--output", "json",
+    )  # fmt: skip
+    headers = {"authorization": f"Bearer {json.loads(made.stdout)['secret']}"}
+    path = f"/directory_users/{company.users[0]}"
+    before = (await api.get(path)).json()
+    group = await asyncio.to_thread(
+        lambda: company.scim.post("/Groups", json={"displayName": "G", "members": [{"value": company.users[0]}]})
+    )
+    assert group.status_code == 201
+    assert (await api.get(path)).json()["updated_at"] == before["updated_at"]
+    async with httpx.AsyncClient(base_url=server.http_url, headers=headers) as asking:
+        moved = (await asking.get(path)).json()
+        assert moved["updated_at"] > before["updated_at"]
+        listed = (await asking.get("/directory_users", params={"group": group.json()["id"]})).json()["data"]
+        assert listed == [moved]

@@ -65,6 +65,9 @@ def test_a_user_has_everything(client: workos.WorkOSClient, company: Company) ->
     assert [group.id for group in user.groups] == [company.group_id]
     assert user.raw_attributes is not None
     assert user.raw_attributes["userName"] == "acme00@acme.test"
+    assert user.custom_attributes["username"] == "acme00@acme.test"
+    assert user.custom_attributes["emails"] == [{"type": "work", "value": "acme00@acme.test", "primary": True}]
+    assert user.custom_attributes["department_name"] is None
 
 
 def test_users_are_found(client: workos.WorkOSClient, company: Company) -> None:
@@ -165,6 +168,7 @@ def test_previous_attributes(client: workos.WorkOSClient, new_company: NewCompan
     assert all(isinstance(event, DsyncUserUpdated) for event in read)
     title, state = (event.data.previous_attributes for event in read)
     assert title["job_title"] is None
+    assert title["custom_attributes"] == {"job_title": None}
     assert state["state"] == "active"
     assert read[1].data.state == "inactive"
 
