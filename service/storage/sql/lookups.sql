@@ -35,10 +35,11 @@ SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.
  ORDER BY u.id LIMIT $3
 
 -- name: users_by_user_key_anywhere
--- Users with a userName in any directory.
+-- Users with a userName in any directory, found as users_by_email finds them.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
-  FROM directory d JOIN directory_user u ON u.directory_id = d.id AND u.user_key = $1 AND NOT u.hidden
- WHERE d.state <> 'deleted'
+  FROM (SELECT m.* FROM directory_user m WHERE m.user_key || '' = $1 OFFSET 0) AS u
+ CROSS JOIN LATERAL (SELECT FROM directory d WHERE d.id = u.directory_id AND d.state <> 'deleted' OFFSET 0) AS d
+ WHERE NOT u.hidden
  ORDER BY u.id LIMIT $2
 
 -- name: users_by_external_id
@@ -50,10 +51,11 @@ SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.
  ORDER BY u.id LIMIT $3
 
 -- name: users_by_external_id_anywhere
--- Users with a provider's id in any directory.
+-- Users with a provider's id in any directory, found as users_by_email finds them.
 SELECT u.directory_id, u.organization_id, u.id, u.document::text AS document, u.version, u.created_at, u.updated_at
-  FROM directory d JOIN directory_user u ON u.directory_id = d.id AND u.external_id = $1 AND NOT u.hidden
- WHERE d.state <> 'deleted'
+  FROM (SELECT m.* FROM directory_user m WHERE m.external_id || '' = $1 AND m.external_id IS NOT NULL OFFSET 0) AS u
+ CROSS JOIN LATERAL (SELECT FROM directory d WHERE d.id = u.directory_id AND d.state <> 'deleted' OFFSET 0) AS d
+ WHERE NOT u.hidden
  ORDER BY u.id LIMIT $2
 
 -- name: user_page
