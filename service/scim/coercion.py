@@ -6,6 +6,7 @@ cannot be understood is returned as it is, and noted.
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 from service.scim.attributes import Attribute
@@ -14,6 +15,8 @@ from service.scim.limits import check_values
 
 MAX_SERIALIZED_LENGTH: Final = 64 * 1024
 """Characters of a JSON document inside a string."""
+_WRITTEN_OUT: Final = 1e16
+"""JSON writes floats from here on with an exponent; PostgreSQL's jsonb writes them out, which makes them integers."""
 _SHELL: Final = frozenset({"type", "primary"})
 
 
@@ -204,11 +207,13 @@ def _kept(value: object, where: str, reason: str, notes: Notes) -> Any:
 
 
 def without_nulls(value: Any) -> Any:
-    """A copy of JSON data without nulls, at any depth."""
+    """A copy of JSON data without nulls, at any depth, with numbers as the database gives them back."""
     if type(value) is dict:
         return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
     if type(value) is list:
         return [without_nulls(inner) for inner in value if inner is not None]
+    if type(value) is float and abs(value) >= _WRITTEN_OUT:
+        return int(Decimal(repr(value)))
     return value
 
 

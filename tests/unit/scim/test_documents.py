@@ -437,3 +437,10 @@ def test_everything_may_stand_under_the_urn_of_the_core_schema() -> None:
     assert nested.document == {"userName": "ada"}
     group = decode({GROUP.schema.id: {"displayName": "g", "members": ["a"]}}, GROUP)
     assert (group.document, group.members) == ({"displayName": "g"}, (MemberRef("a"),))
+
+
+@pytest.mark.parametrize(("sent", "stored"), [(1e16, 10**16), (-2.5e20, -25 * 10**19), (1e15, 1e15), (2.5, 2.5)])
+def test_large_floats_are_the_integers_that_they_are(sent: float, stored: float) -> None:
+    document = user(shoe=[sent])
+    assert document["shoe"] == [stored]
+    assert type(document["shoe"][0]) is type(stored)
