@@ -26,6 +26,7 @@ _IDLE_SECONDS: Final = 15.0
 _DNS_SECONDS: Final = 30
 _DNS_THREADS: Final = 16
 _MAX_HEAD: Final = 8_190
+_MAX_HOSTS: Final = 10_000
 
 Resolve = Callable[[str, int], Awaitable[list[tuple[Any, ...]]]]
 """As socket.getaddrinfo: (family, type, protocol, canonical name, address)."""
@@ -101,6 +102,7 @@ class Sender:
         self._settings = settings
         self._resolver = CheckedResolver(settings, resolve)
         self._session: aiohttp.ClientSession | None = None
+        self._hosts: dict[str, str] = {}
         self._timeout = aiohttp.ClientTimeout(total=settings.total_seconds, sock_connect=settings.connect_seconds)
 
     async def __aenter__(self) -> Self:
@@ -142,12 +144,21 @@ class Sender:
         """Never raises but when it is cancelled."""
         began = time.monotonic()
         try:
-            _host.set(self._settings.policy.check_url(url))
+            _host.set(self._host_of(url))
             status, kept, retry_after = await self._exchange(url, body, headers)
         except Exception as error:  # whatever a receiver does belongs to its endpoint alone
             return Outcome(0, _word(error), time.monotonic() - began)
         word = "" if 200 <= status < 300 else "redirect" if 300 <= status < 400 else "status"
         return Outcome(status, word, time.monotonic() - began, kept, retry_after)
+
+    def _host_of(self, url: str) -> str:
+        """Endpoints are few and asked often. Raises AddressRefused."""
+        host = self._hosts.get(url)
+        if host is None:
+            if len(self._hosts) >= _MAX_HOSTS:
+                self._hosts.clear()
+            host = self._hosts[url] = self._settings.policy.check_url(url)
+        return host
 
     async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes, str | None]:
         seen = SimpleNamespace(reused=False)

@@ -19,7 +19,7 @@ from gateway.webhooks.recorder import Recorder
 from gateway.webhooks.replays import Replays
 from gateway.webhooks.slots import Budget
 
-_CREDIT: Final = 100
+_CREDIT: Final = 500
 _BATCH: Final = 50
 _BOOKMARK_SECONDS: Final = 60
 
