@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from directorysync.cli.moments import AsOfOption, DirectoryOption, directory_of_group
 from directorysync.cli.output import (
     Column,
     DocumentOutput,
@@ -54,11 +55,21 @@ def list_groups(
 
 
 @app.command()
-def get(context: typer.Context, group_id: GroupId, output: DocumentOutput = Format.table) -> None:
+def get(
+    context: typer.Context,
+    group_id: GroupId,
+    as_of: AsOfOption = None,
+    directory: DirectoryOption = "",
+    output: DocumentOutput = Format.table,
+) -> None:
     """Show one group, with everything the provider sent."""
 
     async def fetch(client: Client) -> DirectoryGroup:
-        return (await client.sync.GetGroup(sync_pb2.GetGroupRequest(id=group_id))).group
+        request = sync_pb2.GetGroupRequest(id=group_id, directory_id=directory)
+        if as_of is not None:
+            request.directory_id = await directory_of_group(client, group_id, directory)
+            request.as_of.CopyFrom(as_of.message)
+        return (await client.sync.GetGroup(request)).group
 
     show_one(call(context, fetch), output)
 
@@ -67,15 +78,21 @@ def get(context: typer.Context, group_id: GroupId, output: DocumentOutput = Form
 def members(
     context: typer.Context,
     group_id: GroupId,
+    *,
     effective: Annotated[
         bool, typer.Option("--effective", help="Only users, those of the groups inside it at any depth too.")
     ] = False,
+    as_of: AsOfOption = None,
+    directory: DirectoryOption = "",
     output: ListOutput = Format.table,
 ) -> None:
     """List the members of a group: users, and groups inside it."""
 
     async def show(client: Client) -> None:
         request = sync_pb2.ListGroupMembersRequest(group_id=group_id, effective=effective)
+        if as_of is not None:
+            request.directory_id = await directory_of_group(client, group_id, directory)
+            request.as_of.CopyFrom(as_of.message)
         await show_list(every(client.sync.ListGroupMembers, request, "members"), _MEMBER_COLUMNS, output)
 
     call(context, show)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ Column = tuple[str, Callable[[Any], str]]
 
 # JSON texts inside a message, shown as what they are under the name without `_json`.
 _EMBEDDED = ("raw_attributes_json", "custom_attributes_json", "previous_attributes_json")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _PIPE_WIDTH = 10_000
 
 
@@ -76,6 +78,7 @@ def show_one(message: Message, output: Format) -> None:
     if output is Format.json:
         show_json(found)
         return
+    _say(message, found)
     rows = [
         (name, value if isinstance(value, str) else msgspec.json.encode(value).decode())
         for name, value in found.items()
@@ -149,6 +152,18 @@ def silence_stdout() -> None:
 def _write(line: bytes) -> None:
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _say(message: Message, found: dict[str, Any]) -> None:
+    """Put words in place of the names of enum values, for people: `linked`, not `DIRECTORY_STATE_LINKED`."""
+    for field in message.DESCRIPTOR.fields:
+        value = found.get(field.name)
+        if field.enum_type is not None and isinstance(value, str):
+            prefix = _HUMP.sub("_", field.enum_type.name).upper() + "_"
+            word = value.removeprefix(prefix).lower()
+            found[field.name] = "" if word == "unspecified" else word
+        elif isinstance(value, dict) and isinstance(inner := getattr(message, field.name), Message):
+            _say(inner, value)
 
 
 def _embed(found: dict[str, Any]) -> None:

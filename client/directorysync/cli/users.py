@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from directorysync.cli.failure import USAGE, Failure
+from directorysync.cli.moments import AsOfOption, DirectoryOption, directory_of_user
 from directorysync.cli.output import (
     Column,
     DocumentOutput,
@@ -64,12 +65,18 @@ def list_users(
 def get(
     context: typer.Context,
     user_id: Annotated[str, typer.Argument(help="User id.")],
+    as_of: AsOfOption = None,
+    directory: DirectoryOption = "",
     output: DocumentOutput = Format.table,
 ) -> None:
     """Show one user, with everything the provider sent."""
 
     async def fetch(client: Client) -> DirectoryUser:
-        return (await client.sync.GetUser(sync_pb2.GetUserRequest(id=user_id))).user
+        request = sync_pb2.GetUserRequest(id=user_id, directory_id=directory)
+        if as_of is not None:
+            request.directory_id = await directory_of_user(client, user_id, directory)
+            request.as_of.CopyFrom(as_of.message)
+        return (await client.sync.GetUser(request)).user
 
     show_one(call(context, fetch), output)
 
@@ -109,7 +116,10 @@ async def _found(client: Client, request: sync_pb2.LookupUsersRequest) -> AsyncI
 def groups(
     context: typer.Context,
     user_id: Annotated[str, typer.Argument(help="User id.")],
+    *,
     effective: Annotated[bool, typer.Option("--effective", help="Also the groups around these, at any depth.")] = False,
+    as_of: AsOfOption = None,
+    directory: DirectoryOption = "",
     output: ListOutput = Format.table,
 ) -> None:
     """List the groups that a user is a direct member of."""
@@ -117,6 +127,9 @@ def groups(
 
     async def show(client: Client) -> None:
         request = sync_pb2.ListUserGroupsRequest(user_id=user_id, effective=effective)
+        if as_of is not None:
+            request.directory_id = await directory_of_user(client, user_id, directory)
+            request.as_of.CopyFrom(as_of.message)
         await show_list(every(client.sync.ListUserGroups, request, "groups"), columns, output)
 
     call(context, show)

@@ -130,6 +130,25 @@ def test_groups_and_members_are_listed(server: RunningServe, directory: Director
     assert (member["member_name"], member["member_type"]) == ("ada@example.com", "MEMBER_TYPE_USER")
 
 
+def test_users_and_members_are_shown_as_they_were(server: RunningServe) -> None:
+    made = document(server, "directory", "create", "--organization", "Acme", "--name", "Past", "--provider", "okta")
+    directory, scim = Directory(made), made["scim"]
+    user = directory.post("Users", schemas=[USER_SCHEMA], userName="then", title="Before")
+    group = directory.post("Groups", schemas=[GROUP_SCHEMA], displayName="Past", members=[{"value": user["id"]}])
+    number = str(document(server, "directory", "get", directory.id)["sequence"])
+    headers = {"Authorization": f"Bearer {scim['bearer_token']}"}
+    httpx.delete(f"{scim['base_url']}/Users/{user['id']}", headers=headers).raise_for_status()
+    past = document(server, "user", "get", user["id"], "--directory", directory.id, "--as-of", number)
+    assert past["job_title"] == "Before"
+    members = lines(server, "group", "members", group["id"], "--as-of", number)
+    assert [one["member_name"] for one in members] == ["then"]
+    assert lines(server, "group", "members", group["id"]) == []
+    assert server.dirsync("user", "get", user["id"], "--as-of", number, check=False).returncode == 1
+    shown = server.dirsync("directory", "get", directory.id).stdout
+    assert "linked" in shown
+    assert "DIRECTORY_STATE" not in shown
+
+
 def test_tokens_open_a_directory_until_they_are_revoked(server: RunningServe, directory: Directory) -> None:
     url = f"{directory.made['scim']['base_url']}/ServiceProviderConfig"
     made = document(server, "token", "create", "--directory", directory.id, "--expires", "90d")

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from directorysync.cli.output import document, enum_name, time_text
+from directorysync.cli.output import Format, document, enum_name, show_one, time_text
 from directorysync.v1.events_pb2 import Event
-from directorysync.v1.resources_pb2 import Directory, DirectoryState, DirectoryUser
+from directorysync.v1.resources_pb2 import Directory, DirectoryPolicy, DirectoryState, DirectoryUser
 
 
 def shown(message: object) -> dict[str, object]:
@@ -58,3 +58,16 @@ def test_times_are_shown_to_the_second(seconds: int, text: str) -> None:
 
 def test_enum_values_are_shown_in_short() -> None:
     assert enum_name(DirectoryState, DirectoryState.DIRECTORY_STATE_UNLINKED, "DIRECTORY_STATE_") == "unlinked"
+
+
+def test_people_read_words_and_programs_the_contract(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    one = Directory(
+        id="directory_1", state="DIRECTORY_STATE_LINKED", policy=DirectoryPolicy(deactivation="DEACTIVATION_DELETE")
+    )
+    show_one(one, Format.table)
+    table = capsysbinary.readouterr().out.decode()
+    assert "linked" in table
+    assert '"deactivation":"delete"' in table
+    assert "DIRECTORY_STATE" not in table
+    show_one(one, Format.json)
+    assert json.loads(capsysbinary.readouterr().out)["state"] == "DIRECTORY_STATE_LINKED"
