@@ -16,7 +16,7 @@ SMALL = 10_000
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is measured: rounds, seconds of one measurement, connections, users of the large directory, watchers of
-    live changes, readers that catch up together, events of the long log.
+    live changes, readers that catch up together, events of the long log, users in a mirror.
     """
 
     rounds: int
@@ -26,6 +26,7 @@ class Size:
     watchers: Sequence[int]
     audience: Sequence[int]
     log: int
+    mirrored: int
 
 
 FULL = Size(
@@ -36,9 +37,17 @@ FULL = Size(
     watchers=(10, 100, 1000),
     audience=(1, 100, 1000),
     log=1_000_000,
+    mirrored=100_000,
 )
 QUICK = Size(
-    rounds=1, seconds=1.0, connections=(1, 32), large=25_000, watchers=(10, 100), audience=(1, 100), log=100_000
+    rounds=1,
+    seconds=1.0,
+    connections=(1, 32),
+    large=25_000,
+    watchers=(10, 100),
+    audience=(1, 100),
+    log=100_000,
+    mirrored=10_000,
 )
 
 

@@ -68,6 +68,14 @@ def populate_group(deployment: Deployment, people: Population, members: int) -> 
     return group_id
 
 
+def populate_groups(deployment: Deployment, people: Population, groups: int) -> None:
+    """So many groups in the directory, and each of its users in five of them."""
+    directory, execute = people.directory, deployment.postgres.execute
+    made = (directory.id, directory.organization_id, groups, people.letter)
+    execute("dirsync", _sql("preload_mirror_groups"), *made)
+    execute("dirsync", _sql("preload_mirror_members"), directory.id, people.size, groups, people.letter)
+
+
 def fill_log(deployment: Deployment, like: events_pb2.Event, count: int) -> BenchDirectory:
     """A new directory whose log has `count` events more than those of its making, each with the content of `like`.
 

@@ -49,7 +49,9 @@ class Lookups:
             return None if found is None else _user(found.data)
 
     def group(self, group_id: str) -> DirectoryGroup | None:
-        """By id."""
+        """By id. When one of its members is deleted, `version` and `update_time` stay until the group's next event: the
+        memberships of what is deleted end without events.
+        """
         with self.held.lock:
             found = self.held.current().groups.get(group_id)
             return None if found is None else _group(found.data)
