@@ -18,7 +18,6 @@ from service.domain.caller import not_found
 from service.domain.decision import Outcome
 from service.domain.directory import Directory
 from service.domain.errors import DirectorySyncError
-from service.scim.coercion import parse_serialized
 from service.scim.documents import decode
 from service.scim.errors import InvalidSyntax, InvalidValue, ScimError
 from service.scim.limits import MAX_DEPTH
@@ -141,7 +140,7 @@ def _command(
     versions = [operation.version] if operation.version else []
     if operation.method == "DELETE":
         return (commands.DeleteUser if kind is USER else commands.DeleteGroup)(resource_id, versions)
-    data = _resolved(parse_serialized(operation.data), new_ids)
+    data = _resolved(operation.data, new_ids)
     if operation.method == "PATCH":
         operations = parse_patch(data)
         if kind is USER:

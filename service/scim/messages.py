@@ -141,7 +141,7 @@ def _bulk_operation(entry: object) -> BulkOperation:
     bulk_id = _string(fields, "bulkid")
     if method == "POST" and bulk_id is None:
         raise InvalidSyntax("bulkId is required in a bulk operation with the method POST")
-    return BulkOperation(method, path, bulk_id, _string(fields, "version"), fields.get("data"))
+    return BulkOperation(method, path, bulk_id, _string(fields, "version"), parse_serialized(fields.get("data")))
 
 
 def _object(value: object, what: str) -> dict[str, Any]:

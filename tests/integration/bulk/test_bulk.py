@@ -133,3 +133,20 @@ async def test_data_that_is_nested_too_deep_fails_its_operation_only(directories
     good, bad = await run(directories, post_user("a", "ada"), post_user("b", "bob", deep=deep))
     assert isinstance(good.result, Outcome)
     assert isinstance(bad.result, InvalidValue)
+
+
+@pytest.mark.parametrize("base", ["https://h/scim/v2/key", "/scim/v2/key", "/v2", ""])
+async def test_paths_may_be_whole_urls(directories: Directories, base: str) -> None:
+    ada, group, changed = await run(
+        directories,
+        {**post_user("a", "ada"), "path": f"{base}/Users"},
+        {**post_group("g", "Eng", "a"), "path": f"{base}/Groups/"},
+        {
+            "method": "PATCH",
+            "path": f"{base}/Users/bulkId:a",
+            "data": json.dumps({"op": "add", "path": "title", "value": "x"}),
+        },
+    )
+    assert await members(directories) == {(group.resource_id, ada.resource_id)}
+    assert isinstance(changed.result, Outcome)
+    assert changed.result.entity.document["title"] == "x"
