@@ -18,6 +18,7 @@ from gateway.logs import configure_logging
 from gateway.server import HttpServer, serve
 from gateway.upstream import open_channel
 from gateway.webhooks.dispatcher import Dispatcher
+from gateway.webhooks.settings import settings_of
 
 
 async def run(config: GatewayConfig) -> None:
@@ -51,7 +52,7 @@ async def _delivering(
     if config.delivery_api_key is None:
         yield
         return
-    dispatcher = Dispatcher(channel, config.webhooks, registry, api_key=config.delivery_api_key)
+    dispatcher = Dispatcher(channel, settings_of(config), registry, api_key=config.delivery_api_key)
     delivering = asyncio.create_task(dispatcher.run())
     try:
         yield

@@ -4,11 +4,9 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-
-from gateway.webhooks.addresses import AddressPolicy, Network
-from gateway.webhooks.settings import WebhookSettings, hosts, networks
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -49,7 +47,7 @@ class GatewayConfig:
     delivery_api_key: str | None = field(default=None, repr=False)
     webhook_allow_http: bool = False
     webhook_allowed_hosts: frozenset[str] = frozenset()
-    webhook_allowed_networks: tuple[Network, ...] = ()
+    webhook_allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     webhook_ca_file: str | None = None
     webhook_connect_seconds: float = 5.0
     webhook_total_seconds: float = 15.0
@@ -57,20 +55,6 @@ class GatewayConfig:
     webhook_endpoint_connections: int = 8
     webhook_disable_days: int = 5
     webhook_drain_seconds: float = 2.0
-
-    @property
-    def webhooks(self) -> WebhookSettings:
-        """Those of deliveries."""
-        return WebhookSettings(
-            policy=AddressPolicy(self.webhook_allow_http, self.webhook_allowed_hosts, self.webhook_allowed_networks),
-            connect_seconds=self.webhook_connect_seconds,
-            total_seconds=self.webhook_total_seconds,
-            connections=self.webhook_connections,
-            endpoint_connections=self.webhook_endpoint_connections,
-            disable_days=self.webhook_disable_days,
-            drain_seconds=self.webhook_drain_seconds,
-            ca_file=self.webhook_ca_file,
-        )
 
     @property
     def listen_address(self) -> tuple[str, int]:
@@ -179,6 +163,22 @@ def _between(text: str, least: float, most: float, *, whole: bool) -> float:
     if not least <= number <= most:
         raise ValueError(f"expected a {kind} from {least} to {most}")
     return number
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks in CIDR notation, separated by commas or blanks. Raises ValueError."""
+    found = []
+    for word in text.replace(",", " ").split():
+        try:
+            found.append(ip_network(word))
+        except ValueError:
+            raise ValueError(f"{word!r} is not a network as in 10.1.0.0/16") from None
+    return tuple(found)
+
+
+def hosts(text: str) -> frozenset[str]:
+    """Host names, separated by commas or blanks."""
+    return frozenset(word.lower().rstrip(".") for word in text.replace(",", " ").split())
 
 
 def _url(text: str) -> str:

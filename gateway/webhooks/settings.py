@@ -1,9 +1,9 @@
-"""How deliveries are made. Read with the gateway's other settings (gateway.config)."""
+"""How deliveries are made."""
 
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 
-from gateway.webhooks.addresses import AddressPolicy, Network
+from gateway.config import GatewayConfig
+from gateway.webhooks.addresses import AddressPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,15 @@ class WebhookSettings:
     ca_file: str | None = None
 
 
-def networks(text: str) -> tuple[Network, ...]:
-    """Networks in CIDR notation, separated by commas or blanks. Raises ValueError."""
-    found = []
-    for word in text.replace(",", " ").split():
-        try:
-            found.append(ip_network(word))
-        except ValueError:
-            raise ValueError(f"{word!r} is not a network as in 10.1.0.0/16") from None
-    return tuple(found)
-
-
-def hosts(text: str) -> frozenset[str]:
-    """Host names, separated by commas or blanks."""
-    return frozenset(word.lower().rstrip(".") for word in text.replace(",", " ").split())
+def settings_of(config: GatewayConfig) -> WebhookSettings:
+    """Those among the gateway's settings that are about deliveries."""
+    return WebhookSettings(
+        policy=AddressPolicy(config.webhook_allow_http, config.webhook_allowed_hosts, config.webhook_allowed_networks),
+        connect_seconds=config.webhook_connect_seconds,
+        total_seconds=config.webhook_total_seconds,
+        connections=config.webhook_connections,
+        endpoint_connections=config.webhook_endpoint_connections,
+        disable_days=config.webhook_disable_days,
+        drain_seconds=config.webhook_drain_seconds,
+        ca_file=config.webhook_ca_file,
+    )

@@ -19,6 +19,7 @@ from gateway.app import create_app
 from gateway.config import from_environment as gateway_config
 from gateway.server import serve
 from gateway.webhooks.dispatcher import Dispatcher
+from gateway.webhooks.settings import settings_of
 from service.bootstrap import Service, running
 from service.config import ServiceConfig
 from service.telemetry import configure_logging
@@ -39,7 +40,7 @@ async def work() -> int:
     async with running(config) as service, _channel(service) as channel:
         app = create_app(channel, http, ready=service.ready, registry=service.registry, metrics_text=_metrics_text())
         server = serve(app, http)
-        dispatcher = Dispatcher(cast("grpc.aio.Channel", service.dispatch_channel), http.webhooks, service.registry)
+        dispatcher = Dispatcher(cast("grpc.aio.Channel", service.dispatch_channel), settings_of(http), service.registry)
         delivering = asyncio.create_task(dispatcher.run())
         serving = asyncio.create_task(server.serve())
         try:

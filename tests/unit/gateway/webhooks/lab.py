@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from directorysync.v1 import events_pb2, resources_pb2
 from directorysync.v1 import subscriptions_pb2 as subscriptions
 from directorysync.v1 import webhooks_pb2 as pb
+from gateway.config import networks
 from gateway.problems import Problem, Rule
 from gateway.webhooks.addresses import AddressPolicy
 from gateway.webhooks.attempts import Attempts, timestamp
@@ -21,7 +22,7 @@ from gateway.webhooks.pipeline import Parts
 from gateway.webhooks.schedule import DAY
 from gateway.webhooks.sender import Sender
 from gateway.webhooks.session import Session
-from gateway.webhooks.settings import WebhookSettings, networks
+from gateway.webhooks.settings import WebhookSettings
 from gateway.webhooks.slots import Budget, Slots
 
 SECRET = "whsec_" + "bmV3" * 11

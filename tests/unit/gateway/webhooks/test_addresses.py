@@ -4,8 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
+from gateway.config import hosts, networks
 from gateway.webhooks.addresses import AddressPolicy, AddressRefused, public
-from gateway.webhooks.settings import hosts, networks
 
 INWARD = [
     "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.8.8.8", "169.254.169.254", "172.16.0.1", "192.0.0.1",

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from gateway.config import hosts, networks
 from gateway.webhooks.addresses import AddressPolicy
 from gateway.webhooks.sender import MAX_BODY, Sender
-from gateway.webhooks.settings import WebhookSettings, hosts, networks
+from gateway.webhooks.settings import WebhookSettings
 from tests.support.receiver import CUT, HANG, Answer, Receiver, receiving
 
 LOOPBACK = AddressPolicy(allow_http=True, networks=networks("127.0.0.0/8"))
