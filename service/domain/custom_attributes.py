@@ -5,7 +5,7 @@ looked for, and what a value must look like.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from service.scim.primary import is_email
@@ -35,7 +35,7 @@ def text_of(value: object) -> str | None:
 
 def email_of(value: object) -> str | None:
     """An e-mail address."""
-    return value if isinstance(value, str) and is_email(value) else None
+    return value if isinstance(value, str) and "@" in value and is_email(value) else None
 
 
 def emails_of(value: object) -> list[dict[str, Any]] | None:
@@ -79,9 +79,32 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class AttributeMapping:
-    """What is made of a document, in the order in which it is shown."""
+    """What is made of a document, in the order in which it is shown.
+
+    The other fields follow from it. Each user that is read or written passes through here, and most attributes are a
+    text in one place: `texts` and `inner_texts` (by the object they are in) are these, `others` the rest.
+    """
 
     attributes: tuple[Attribute, ...]
+    nothing: dict[str, Any] = field(init=False, compare=False, repr=False)
+    texts: tuple[tuple[str, str], ...] = field(init=False, compare=False, repr=False)
+    inner_texts: dict[str, list[tuple[str, str]]] = field(init=False, compare=False, repr=False)
+    others: tuple[Attribute, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        plain = {
+            each.name: each.paths[0]
+            for each in self.attributes
+            if each.read is text_of and len(each.paths) == 1 and len(each.paths[0]) <= 2 and not each.extension_keys
+        }
+        inner: dict[str, list[tuple[str, str]]] = {}
+        for name, path in plain.items():
+            if len(path) == 2:
+                inner.setdefault(path[0], []).append((name, path[1]))
+        object.__setattr__(self, "nothing", dict.fromkeys(each.name for each in self.attributes))
+        object.__setattr__(self, "texts", tuple((name, path[0]) for name, path in plain.items() if len(path) == 1))
+        object.__setattr__(self, "inner_texts", inner)
+        object.__setattr__(self, "others", tuple(each for each in self.attributes if each.name not in plain))
 
 
 _ENTERPRISE = ENTERPRISE_USER.id
@@ -127,26 +150,38 @@ DEFAULT_MAPPING = AttributeMapping(
 
 def custom_attributes(document: Document, mapping: AttributeMapping = DEFAULT_MAPPING) -> dict[str, Any]:
     """Every attribute of the mapping; None where the document has no value for it."""
-    found: dict[str, Any] = {}
-    for attribute in mapping.attributes:
-        result = None
-        for path in attribute.paths:
-            value: Any = document
-            for key in path:
-                value = value.get(key) if isinstance(value, dict) else None
-            if value is not None:
-                result = attribute.read(value)
-                if result is not None:
-                    break
-        if result is None and attribute.extension_keys:
-            result = _in_extensions(document, attribute)
-        found[attribute.name] = result
+    found = mapping.nothing.copy()
+    for name, key in mapping.texts:
+        text = document.get(key)
+        if isinstance(text, str) and text:
+            found[name] = text
+    for root, pairs in mapping.inner_texts.items():
+        holder = document.get(root)
+        if isinstance(holder, dict):
+            for name, key in pairs:
+                text = holder.get(key)
+                if isinstance(text, str) and text:
+                    found[name] = text
+    for attribute in mapping.others:
+        found[attribute.name] = _read(document, attribute)
     return found
 
 
 def changed_attributes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Old values of the attributes that changed; None for one that had no value."""
     return {name: before.get(name) for name in {**before, **after} if before.get(name) != after.get(name)}
+
+
+def _read(document: Document, attribute: Attribute) -> Any:
+    for path in attribute.paths:
+        value: Any = document
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            result = attribute.read(value)
+            if result is not None:
+                return result
+    return _in_extensions(document, attribute) if attribute.extension_keys else None
 
 
 def _in_extensions(document: Document, attribute: Attribute) -> Any:
