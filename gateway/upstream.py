@@ -19,12 +19,18 @@ _Q = TypeVar("_Q")
 _R = TypeVar("_R")
 
 _MEBIBYTE = 1024 * 1024
-_READS = ("GetResource", "SearchResources", "GetDiscovery")
+_READS = (
+    *(("DirectoryIngest", method) for method in ("GetResource", "SearchResources", "GetDiscovery")),
+    *(("DirectorySync", method) for method in ("GetDirectory", "ListDirectories", "ListEvents", "ResolveMemberships")),
+    *(("DirectorySync", method) for method in ("GetUser", "BatchGetUsers", "LookupUsers", "ListUsers")),
+    *(("DirectorySync", method) for method in ("GetGroup", "ListGroups", "ListGroupMembers", "ListUserGroups")),
+    ("DirectorySync", "BatchListUserGroups"),
+)
 # Only reads are repeated: a write that broke off may have been carried out.
 _RETRIES = {
     "methodConfig": [
         {
-            "name": [{"service": "directorysync.v1.DirectoryIngest", "method": method} for method in _READS],
+            "name": [{"service": f"directorysync.v1.{service}", "method": method} for service, method in _READS],
             "retryPolicy": {
                 "maxAttempts": 3,
                 "initialBackoff": "0.05s",

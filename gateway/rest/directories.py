@@ -11,18 +11,24 @@ from gateway.rest.errors import RestProblem, invalid
 from gateway.rest.parameters import unpaged
 from gateway.rest.request import RestRequest, json_answer, no_content
 from gateway.workos.diagnostics import diagnostic
-from gateway.workos.directories import directory, directory_token
+from gateway.workos.directories import directory, directory_token, provider_of
 
 _SCIM: Final = "/scim/v2/"
 _DEACTIVATIONS: Final = {"keep": pb.DEACTIVATION_KEEP, "delete": pb.DEACTIVATION_DELETE}
 
 
 async def list_directories(request: RestRequest) -> Answer:
-    """GET: 200."""
+    """GET: 200. `domain`, which WorkOS has deprecated, selects by the organization's domains."""
     parameters = request.parameters()
     page = parameters.page()
+    organization_id = parameters.identifier("organization_id")
+    if parameters.text("domain"):
+        owner = await _owner(request, parameters.text("domain"))
+        if not owner or organization_id not in {"", owner}:
+            return json_answer(200, page.envelope([], [], more=False))
+        organization_id = owner
     message = sync_pb.ListDirectoriesRequest(
-        organization_id=parameters.identifier("organization_id"),
+        organization_id=organization_id,
         search=parameters.text("search"),
         page_size=page.limit,
         window=page.window,
@@ -45,7 +51,7 @@ async def create_directory(request: RestRequest) -> Answer:
     message = admin_pb.CreateDirectoryRequest(
         organization_id=body.text("organization_id") or "",
         name=body.text("name") or "",
-        provider=body.text("provider") or "",
+        provider=body.text("provider") or provider_of(body.text("type") or ""),
     )
     reply = await request.call(request.upstream.admin.CreateDirectory, message)
     scim = {"base_url": request.base_url + _SCIM + reply.directory.scim_key, "bearer_token": reply.secret}
@@ -112,6 +118,13 @@ async def list_diagnostics(request: RestRequest) -> Answer:
     message = admin_pb.ListDiagnosticsRequest(directory_id=request.path["id"])
     reply = await request.call(request.upstream.admin.ListDiagnostics, message)
     return json_answer(200, unpaged([diagnostic(one) for one in reply.diagnostics]))
+
+
+async def _owner(request: RestRequest, domain: str) -> str:
+    """The organization that a domain belongs to; an empty text when there is none."""
+    message = admin_pb.ListOrganizationsRequest(domains=[domain], page_size=1)
+    found = (await request.call(request.upstream.admin.ListOrganizations, message)).organizations
+    return found[0].id if found else ""
 
 
 async def _get(request: RestRequest) -> pb.Directory:

@@ -114,7 +114,7 @@ def as_rest(failure: Problem) -> RestProblem:
     if field == "endpoint_url" and code == _INVALID:
         code = "invalid_url"
     fields = [("invalid" if code == _INVALID else code, field)] if field else []
-    return RestProblem(status, _sentence(failure.detail), code=code, fields=fields, origin=failure)
+    return RestProblem(status, _sentence(failure.detail, failure), code=code, fields=fields, origin=failure)
 
 
 def rest_answer(failure: Problem, request_id: str) -> Answer:
@@ -143,8 +143,12 @@ def _field(failure: Problem) -> str:
     return _FIELDS.get(name, name)
 
 
-def _sentence(detail: str) -> str:
-    """The service's texts are fragments, as gRPC's are."""
+def _sentence(detail: str, failure: Problem | None = None) -> str:
+    """The service's texts are fragments, as gRPC's are; a field that one begins with is called as it is here."""
     if not detail:
         return ""
-    return detail[0].upper() + detail[1:] + ("" if detail.endswith((".", "?", "!")) else ".")
+    end = "" if detail.endswith((".", "?", "!")) else "."
+    named = failure.metadata.get("field", "") if failure is not None else ""
+    if failure is not None and named and detail.startswith(named):
+        return _field(failure) + detail[len(named) :] + end
+    return detail[0].upper() + detail[1:] + end

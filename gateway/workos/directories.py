@@ -26,6 +26,8 @@ _TYPES: Final[Mapping[str, str]] = {
     "sftpworkday": "sftp workday",
     "workday": "workday",
 }
+_PROVIDERS: Final[Mapping[str, str]] = {name: provider for provider, name in _TYPES.items()}
+_SCIM: Final = " scim v2.0"
 # WorkOS spells the same state differently in REST and in events.
 _REST_STATES: Final[Mapping[pb.DirectoryState.ValueType, str]] = {
     pb.DIRECTORY_STATE_LINKED: "linked",
@@ -41,7 +43,12 @@ _DEACTIVATIONS: Final[Mapping[pb.Deactivation.ValueType, str]] = {pb.DEACTIVATIO
 def directory_type(provider: str) -> str:
     """WorkOS's name of a provider: `okta scim v2.0`, `gsuite directory` … Others get one alike."""
     plain = provider.lower().replace("_", "").replace("-", "").replace(" ", "")
-    return _TYPES.get(plain) or f"{provider.lower()} scim v2.0"
+    return _TYPES.get(plain) or provider.lower() + _SCIM
+
+
+def provider_of(name: str) -> str:
+    """The provider that WorkOS calls so; an empty text for an empty one."""
+    return _PROVIDERS.get(name) or name.removesuffix(_SCIM)
 
 
 def rest_state(state: pb.DirectoryState.ValueType) -> str:

@@ -37,11 +37,17 @@ _POLICY: Final = ref("DirectoryPolicy")
 _DIRECTORIES: Final = (
     Operation(
         "get", "/directories", "listDirectories", "List directories", answer="DirectoryList", paged=True,
-        query={"organization_id": text(), "search": text("A part of the name", maxLength=256)},
+        query={
+            "organization_id": text(), "search": text("A part of the name", maxLength=256),
+            "domain": text("One of the organization's; deprecated at WorkOS"),
+        },
     ),
     Operation(
         "post", "/directories", "createDirectory", "Create a directory with its first token", 201, "CreatedDirectory",
-        body=entity({"organization_id": text(), "name": text(minLength=1, maxLength=256)}, {"provider": text()}),
+        body=entity(
+            {"organization_id": text(), "name": text(minLength=1, maxLength=256)},
+            {"provider": text(), "type": text("WorkOS's name of the provider, instead")},
+        ),
         own=True,
     ),
     Operation("get", _DIRECTORY, "getDirectory", "Get a directory with its counts", answer="Directory"),

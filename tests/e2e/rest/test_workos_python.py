@@ -33,6 +33,11 @@ def test_directories(client: workos.WorkOSClient, company: Company) -> None:
     assert ids(found) == [company.directory_id]
     assert company.directory_id in ids(client.directory_sync.list_directories(search="cme h", limit=100))
     assert client.directory_sync.list_directories(search="nobody calls it so").data == []
+    assert client.directory_sync.list_directories(domain="nobodys.test").data == []
+    client.organizations.update_organization(
+        company.organization_id, domain_data=[OrganizationDomainData(domain="acme.test", state="verified")]
+    )
+    assert ids(client.directory_sync.list_directories(domain="Acme.test")) == [company.directory_id]
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])

@@ -137,6 +137,20 @@ async def test_unknown_fields_are_ignored(rest: httpx.AsyncClient, replies: dict
                 "errors": [{"code": "invalid", "field": "limit", "message": "Something is wrong."}],
             },
         ),
+        (
+            rpc_error(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "ARGUMENT_INVALID",
+                "expire_time has passed already",
+                metadata={"field": "expire_time"},
+            ),
+            422,
+            {
+                "message": "expires_at has passed already.",
+                "code": "invalid_request_parameters",
+                "errors": [{"code": "invalid", "field": "expires_at", "message": "expires_at has passed already."}],
+            },
+        ),
         (refused("SCOPE_MISSING", grpc.StatusCode.PERMISSION_DENIED), 403, WRONG | {"code": "forbidden"}),
         (refused("UNIQUENESS", grpc.StatusCode.ALREADY_EXISTS), 409, WRONG | {"code": "duplicate_entity"}),
         (

@@ -10,6 +10,7 @@ from workos.events.models.event_schema import EventSchema, EventSchemaUnknown
 
 from directorysync.v1 import directory_sync_pb2, events_pb2
 from directorysync.v1 import resources_pb2 as pb
+from gateway.workos.directories import directory_type, provider_of
 from gateway.workos.events import render_event
 
 NOON = Timestamp(seconds=1_768_478_400, nanos=7_900_000)
@@ -183,3 +184,20 @@ def test_the_official_model_reads_what_is_nested() -> None:
     read = DsyncGroupUserAdded.from_dict(json.loads(shown))
     assert read.data.user.emails is not None
     assert [one.value for one in read.data.user.emails] == ["ada@acme.test", "a@home.test"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("okta", "okta scim v2.0"),
+        ("entra", "azure scim v2.0"),
+        ("google", "gsuite directory"),
+        ("jumpcloud", "jump cloud scim v2.0"),
+        ("generic", "generic scim v2.0"),
+        ("keycloak", "keycloak scim v2.0"),
+        ("workday", "workday"),
+    ],
+)
+def test_providers_have_their_names_at_workos(provider: str, name: str) -> None:
+    assert directory_type(provider) == name
+    assert provider_of(name) == provider
