@@ -137,6 +137,7 @@ class _Parts:
             authenticate=self.credentials.authenticate,
             new_request_id=lambda: self.ids.new("req_"),
             telemetry=self.telemetry,
+            streams_per_credential=config.streams_per_key,
         )
 
     async def _still_valid(self, caller: Caller) -> bool:
@@ -262,7 +263,12 @@ async def running(config: ServiceConfig) -> AsyncIterator[Service]:
     await _check(config.database_url)
     async with open_pool(config.database_url, config.pool_size) as pool:
         parts = _Parts(config, pool)
-        server = GrpcServer(parts.edge, config.grpc_listen, _credentials(config.grpc_tls))
+        server = GrpcServer(
+            parts.edge,
+            config.grpc_listen,
+            _credentials(config.grpc_tls),
+            unread_bytes=config.unread_mib * 1024 * 1024,
+        )
         background = asyncio.create_task(parts.run())
         await parts.feed.ready()
         await server.start()

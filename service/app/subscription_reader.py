@@ -109,11 +109,13 @@ class Readers:
                 yield message
 
     async def _find(self, caller: Caller, id_or_name: str) -> Subscription:
-        kind = table.WEBHOOK if Grant.DELIVER in caller.scopes else table.NAMED
-        if kind == table.NAMED:
+        kinds = {table.WEBHOOK} if Grant.DELIVER in caller.scopes else set()
+        if Grant.WATCH in caller.scopes or Grant.ADMIN in caller.scopes:
+            kinds.add(table.NAMED)
+        if not kinds:
             caller.require(Grant.WATCH)
         found = await table.find(self.pool, id_or_name)
-        if found is None or found[0].kind != kind or not Bounds.of(caller).holds(found[1]):
+        if found is None or found[0].kind not in kinds or not Bounds.of(caller).holds(found[1]):
             raise not_found("Subscription", id_or_name)
         return found[0]
 
