@@ -25,7 +25,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 @_typing.final
 class AsOf(_message.Message):
     """A moment of a directory that retention still reaches. Reads say NOT_FOUND for what did not exist then,
-    OUT_OF_RANGE (CURSOR_EXPIRED) for a moment out of reach.
+    OUT_OF_RANGE (CURSOR_EXPIRED) for a moment out of reach. `version` is 0 and `update_time` unset where they cannot be told.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -60,7 +60,9 @@ Global___AsOf: _TypeAlias = AsOf  # noqa: Y015
 
 @_typing.final
 class PageWindow(_message.Message):
-    """A stretch of a list by the ids at its ends, for those who page to and fro. Not together with a page token."""
+    """A stretch of a list by the ids at its ends, for those who page to and fro. An id of something that is gone still marks its
+    place. With `before_id` the page is the nearest ahead of it. A page token goes on in the direction of reading.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -208,7 +210,7 @@ class ListDirectoriesRequest(_message.Message):
     """Only those whose name holds this text, in any case. At most 256 characters."""
     @_builtins.property
     def window(self) -> Global___PageWindow:
-        """Instead of a page token."""
+        """To begin elsewhere than at the first one, or from the other end."""
 
     def __init__(
         self,
@@ -444,7 +446,7 @@ class ListUsersRequest(_message.Message):
     """From the response before."""
     @_builtins.property
     def window(self) -> Global___PageWindow:
-        """Instead of a page token."""
+        """To begin elsewhere than at the first one, or from the other end."""
 
     def __init__(
         self,
@@ -565,7 +567,7 @@ class ListGroupsRequest(_message.Message):
     """From the response before."""
     @_builtins.property
     def window(self) -> Global___PageWindow:
-        """Instead of a page token."""
+        """To begin elsewhere than at the first one, or from the other end."""
 
     def __init__(
         self,
@@ -641,7 +643,7 @@ class ListGroupMembersRequest(_message.Message):
     """Its directory, when the caller knows it."""
     @_builtins.property
     def window(self) -> Global___PageWindow:
-        """Instead of a page token. Not together with `effective` or `as_of`."""
+        """To begin elsewhere than at the first one, or from the other end. Not together with `effective` or `as_of`."""
 
     @_builtins.property
     def as_of(self) -> Global___AsOf:
@@ -720,7 +722,7 @@ class ListUserGroupsRequest(_message.Message):
     """Its directory, when the caller knows it."""
     @_builtins.property
     def window(self) -> Global___PageWindow:
-        """Instead of a page token. Not together with `effective` or `as_of`."""
+        """To begin elsewhere than at the first one, or from the other end. Not together with `effective` or `as_of`."""
 
     @_builtins.property
     def as_of(self) -> Global___AsOf:

@@ -17,25 +17,31 @@ SELECT directory_seq_at_time_v1($1, $2)
 SELECT coalesce(directory_seq_at_v1($1, $2), (SELECT h.seq FROM head h WHERE h.directory_id = $1))
 
 -- name: memberships_at
--- Memberships of a directory that held behind number $2, by group and member behind a place.
+-- Memberships of a directory that held behind number $2, by group and member behind a place. Each table is read in the
+-- order of its key and no further than the page needs.
 SELECT m.group_id, m.member_id, m.member_type, m.created_at
-  FROM (SELECT c.group_id, c.member_id, c.member_type, c.created_at FROM membership c
-         WHERE c.directory_id = $1 AND c.since_seq <= $2 AND (c.group_id, c.member_id) > ($3::text, $4::text)
+  FROM ((SELECT c.group_id, c.member_id, c.member_type, c.created_at FROM membership c
+          WHERE c.directory_id = $1 AND c.since_seq <= $2 AND (c.group_id, c.member_id) > ($3::text, $4::text)
+          ORDER BY c.group_id, c.member_id LIMIT $5)
         UNION ALL
-        SELECT e.group_id, e.member_id, e.member_type, e.created_at FROM ended_membership e
-         WHERE e.directory_id = $1 AND e.since_seq <= $2 AND e.ended_seq > $2
-           AND (e.group_id, e.member_id) > ($3::text, $4::text)) AS m
+        (SELECT e.group_id, e.member_id, e.member_type, e.created_at FROM ended_membership e
+          WHERE e.directory_id = $1 AND e.since_seq <= $2 AND e.ended_seq > $2
+            AND (e.group_id, e.member_id) > ($3::text, $4::text)
+          ORDER BY e.group_id, e.member_id LIMIT $5)) AS m
  ORDER BY m.group_id, m.member_id LIMIT $5
 
 -- name: members_at
--- As memberships_at, of one group, between two ids.
+-- As memberships_at, of one group, between two ids. The pair of ids tells the planner which index it is to read.
 SELECT m.group_id, m.member_id, m.member_type, m.created_at
-  FROM (SELECT c.group_id, c.member_id, c.member_type, c.created_at FROM membership c
-         WHERE c.directory_id = $1 AND c.since_seq <= $2 AND c.group_id = $3 AND c.member_id > $4 AND c.member_id < $5
+  FROM ((SELECT c.group_id, c.member_id, c.member_type, c.created_at FROM membership c
+          WHERE c.directory_id = $1 AND c.since_seq <= $2 AND (c.group_id, c.member_id) > ($3::text, $4::text)
+            AND (c.group_id, c.member_id) < ($3::text, $5::text)
+          ORDER BY c.group_id, c.member_id LIMIT $6)
         UNION ALL
-        SELECT e.group_id, e.member_id, e.member_type, e.created_at FROM ended_membership e
-         WHERE e.directory_id = $1 AND e.since_seq <= $2 AND e.ended_seq > $2 AND e.group_id = $3 AND e.member_id > $4
-           AND e.member_id < $5) AS m
+        (SELECT e.group_id, e.member_id, e.member_type, e.created_at FROM ended_membership e
+          WHERE e.directory_id = $1 AND e.since_seq <= $2 AND e.ended_seq > $2
+            AND (e.group_id, e.member_id) > ($3::text, $4::text) AND (e.group_id, e.member_id) < ($3::text, $5::text)
+          ORDER BY e.group_id, e.member_id LIMIT $6)) AS m
  ORDER BY m.member_id LIMIT $6
 
 -- name: groups_at

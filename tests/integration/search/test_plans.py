@@ -6,7 +6,7 @@ import pytest
 
 from service.scim.filters import parse_filter
 from service.scim.schema import GROUP, USER, ResourceType
-from service.storage import directories, lookups, resources, search
+from service.storage import directories, lookups, resources, search, time_travel
 from service.storage.filters import FilterCompiler, is_selective
 from service.storage.queries import directed
 from service.storage.resource_columns import TABLES
@@ -130,6 +130,7 @@ async def test_plans_for_directories_in_general_suit_large_ones(stack: Stack, di
         (lookups.SQL["user_groups_page"], 5),
         (directed(lookups.SQL["user_groups_page"], backward=True), 5),
         (lookups.SQL["groups_of_users"], 5),
+        (lookups.SQL["membership_page"], 4),
         (lookups.SQL["effective_user_groups_page"], 4),
         (lookups.SQL["effective_member_page"], 5),
         (resources.SQL["indirect_groups"], 3),
@@ -213,3 +214,19 @@ async def test_pages_are_ranges_of_an_index_in_either_direction(stack: Stack, di
         assert step in found, found
         assert "Sort" not in found, found
         assert "Seq Scan" not in found, found
+
+
+async def test_memberships_of_the_past_are_read_in_the_order_of_their_keys(stack: Stack, directory: Any) -> None:
+    await stack.pool.execute(
+        """INSERT INTO ended_membership (directory_id, group_id, member_id, ended_seq, since_seq, member_type,
+                                         created_at, ended_at)
+           SELECT $1, 'directory_group_' || i % 50 + 1, 'directory_user_' || i, 9, 1, 'User', now(), now()
+             FROM generate_series(1, $2) AS i""",
+        directory.id,
+        ROWS,
+    )
+    await stack.pool.execute("ANALYZE ended_membership")
+    for name, arguments in (("memberships_at", 5), ("members_at", 6)):
+        found = await general_plan(stack, time_travel.SQL[name], arguments)
+        assert "Index Scan using membership_pkey" in found, found
+        assert "Index Scan using ended_membership_pkey" in found, found
