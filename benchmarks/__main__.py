@@ -13,13 +13,27 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import engine, fanout, listing, load, lookups, membership, profiling, provisioning, unary, updates
+from benchmarks import (
+    engine,
+    fanout,
+    listing,
+    load,
+    lookups,
+    membership,
+    mirror,
+    profiling,
+    provisioning,
+    unary,
+    updates,
+    webhooks,
+)
 from benchmarks.bench import FULL, QUICK, Bench
 from benchmarks.deployment import running_postgres, running_product, workspace
 from benchmarks.results import Row, below_floor, show, write_json
 
 REGISTRY: dict[str, Callable[[Bench], list[Row]]] = {
-    module.NAME: module.run for module in (provisioning, updates, lookups, listing, membership, unary, engine, fanout)
+    module.NAME: module.run
+    for module in (provisioning, updates, lookups, listing, membership, unary, engine, fanout, mirror, webhooks)
 }
 
 

@@ -3,9 +3,8 @@
 import threading
 from collections.abc import Iterable, Iterator
 
-from directorysync.mirror.keys import Index, fold
+from directorysync.mirror.keys import fold
 from directorysync.mirror.state import State
-from directorysync.reads import one_key
 from directorysync.v1.resources_pb2 import Directory, DirectoryGroup, DirectoryUser
 
 _user = DirectoryUser.FromString
@@ -81,18 +80,18 @@ class Lookups:
         organization_id: str = "",
     ) -> tuple[DirectoryUser, ...]:
         """By exactly one of the three keys, oldest first, as LookupUsers. Case matters for `idp_id` only."""
-        kind, value = one_key(email=email, user_name=user_name, idp_id=idp_id)
+        if (email is None) + (user_name is None) + (idp_id is None) != 2:
+            raise TypeError("give exactly one of email, user_name, idp_id")
         with self.held.lock:
             state = self.held.current()
-            index: Index = state.emails
-            if kind == "idp_id":
-                index = state.idp_ids
+            if email is not None:
+                ids = state.emails.find(fold(email))
+            elif user_name is not None:
+                ids = state.user_names.find(fold(user_name))
             else:
-                value = fold(value)
-                if kind == "user_name":
-                    index = state.user_names
+                ids = state.idp_ids.find(idp_id or "")
             held = state.users
-            found = tuple([_user(held[one].data) for one in index.find(value) if one in held])
+            found = tuple([_user(held[one].data) for one in ids if one in held])
         if not directory_id and not organization_id:
             return found
         return tuple([one for one in found if _within(one, directory_id, organization_id)])

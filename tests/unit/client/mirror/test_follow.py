@@ -231,3 +231,10 @@ async def test_closing_ends_those_who_wait(world: World, client: Client) -> None
         await waiting
     assert [change async for change in changes] == []
     assert mirror.directory("directory_a") is not None
+
+
+@pytest.mark.parametrize("keys", [{}, {"email": "a", "idp_id": "b"}])
+async def test_several_keys_or_none_are_refused(client: Client, keys: dict[str, str]) -> None:
+    async with Mirror(client) as mirror:
+        with pytest.raises(TypeError, match="exactly one of email, user_name, idp_id"):
+            mirror.find_users(**keys)
