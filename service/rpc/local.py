@@ -87,6 +87,10 @@ class LocalChannel:
                     yield method.response.FromString(data)
         except CallFailed as failed:
             raise _as_rpc_error(failed) from None
+        finally:
+            if isinstance(request, AsyncGenerator):
+                # The requests that nobody reads any more.
+                await request.aclose()
 
 
 async def _requests(given: AsyncIterable[Message] | Iterable[Message]) -> AsyncGenerator[Message]:
