@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -94,8 +95,13 @@ def _fill(server: RunningServe, name: str, people: int, members: int) -> Company
 
 @pytest.fixture(scope="session")
 def company(server: RunningServe) -> Iterator[Company]:
-    """A company for tests that only read."""
+    """A company for tests that only read, when its log is whole."""
     made = _fill(server, "Acme", PEOPLE, MEMBERS)
+    query = {"organization_id": made.organization_id, "events": "dsync.group.user_added", "limit": "100"}
+    give_up = time.monotonic() + 30
+    with httpx.Client(base_url=server.http_url, headers={"authorization": f"Bearer {server.api_key}"}) as api:
+        while len(api.get("/events", params=query).json()["data"]) < MEMBERS:
+            assert time.monotonic() < give_up, "the log stays behind"
     yield made
     made.scim.close()
 
