@@ -159,7 +159,9 @@ def _odd_name(document: dict[str, Any], name: str, value: object, resource_type:
         return
     target = read_name(name, resource_type)
     if target.attribute is None or not target.known or name[-1] == ".":
-        document[name] = without_nulls(value)
+        kept = without_nulls(value)
+        if kept not in ([], {}):  # an empty list is no value (RFC 7643 section 2.5), and PATCH takes it for none
+            document[name] = kept
         if target.schema_known:
             notes.append(Diagnostic(name[:200], "unknown attribute"))
         return

@@ -444,3 +444,7 @@ def test_large_floats_are_the_integers_that_they_are(sent: float, stored: float)
     document = user(shoe=[sent])
     assert document["shoe"] == [stored]
     assert type(document["shoe"][0]) is type(stored)
+
+
+def test_what_is_empty_is_no_value_also_where_no_schema_defines_it() -> None:
+    assert rest(user(shoes=[], boots={}, shirts=[None], hats=[[]], **{"urn:x:y": {}})) == {"hats": [[]]}
