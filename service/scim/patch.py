@@ -110,7 +110,7 @@ def _apply_without_path(editor: Editor, operation: Operation, resource_id: str |
         raise InvalidValue("an operation without path needs an object as its value")
     for name, inner in values.items():
         path = path_of_key(name, inner, editor.resource_type)
-        if path.attribute and path.definition is None and name in editor.document:
+        if path.attribute and not path.known and name in editor.document:
             path = PatchPath(None, name, known=False)
         if path.urn is None:
             if path.attribute == "id" and inner is not None and resource_id is not None and inner != resource_id:

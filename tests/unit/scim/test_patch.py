@@ -275,8 +275,9 @@ def test_bug_53_attributes_and_reactivation_in_one_request() -> None:
 
 
 def test_a_name_that_the_document_has_as_it_is_written_stands_for_itself() -> None:
-    start = {"userName": "a", "shoe.size": 9, "urn:x:y": 1}
-    assert changed(op("replace", None, {"shoe.size": 10, "urn:x:y": 2}), start=start) == {"shoe.size": 10, "urn:x:y": 2}
+    start = {"userName": "a", "shoe.size": 9, "urn:x:y": 1, "emails.shape": 1, "emails": [HOME]}
+    change = {"shoe.size": 10, "urn:x:y": 2, "emails.shape": 2}
+    assert changed(op("replace", None, change), start=start) == change
 
 
 def test_a_leaver_is_not_brought_back_by_silence() -> None:
