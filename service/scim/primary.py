@@ -13,9 +13,12 @@ def primary_email(document: Mapping[str, Any]) -> str | None:
     address (row E23), else the first of any kind.
     """
     entries = list(_entries(document))
-    for wanted in (lambda e: e.get("primary") is True, _of_type("work"), _of_type("home")):
+    for entry in entries:
+        if entry.get("primary") is True:
+            return str(entry["value"])
+    for kind in ("work", "home"):
         for entry in entries:
-            if wanted(entry):
+            if _is_of_type(entry, kind):
                 return str(entry["value"])
     user_name = document.get("userName")
     if is_email(user_name):
@@ -25,7 +28,8 @@ def primary_email(document: Mapping[str, Any]) -> str | None:
 
 def is_email(value: object) -> bool:
     """Whether a value has the shape of an address: one ``@`` with something on both sides, and no space."""
-    if not isinstance(value, str) or len(value) > _MAX_LENGTH or any(character.isspace() for character in value):
+    # A text without any white space is all that splitting leaves of it.
+    if not isinstance(value, str) or len(value) > _MAX_LENGTH or value.split() != [value]:
         return False
     local, at, domain = value.partition("@")
     return bool(local and at and domain) and "@" not in domain
@@ -38,9 +42,6 @@ def _entries(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield entry
 
 
-def _of_type(kind: str) -> Any:
-    def wanted(entry: dict[str, Any]) -> bool:
-        value = entry.get("type")
-        return isinstance(value, str) and value.lower() == kind
-
-    return wanted
+def _is_of_type(entry: dict[str, Any], kind: str) -> bool:
+    value = entry.get("type")
+    return isinstance(value, str) and value.lower() == kind
