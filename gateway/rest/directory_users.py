@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Raw
+
 from directorysync.v1 import directory_sync_pb2 as pb
 from directorysync.v1.resources_pb2 import DirectoryUser
 from gateway.exchange import Answer
 from gateway.rest.errors import missing
 from gateway.rest.parameters import Page, Parameters
 from gateway.rest.request import RestRequest, json_answer
-from gateway.workos.users import directory_user_with_groups
+from gateway.workos import json
+from gateway.workos.users import directory_group, directory_user_with_groups
 
 
 async def get_user(request: RestRequest) -> Answer:
@@ -86,7 +89,8 @@ async def _shown(request: RestRequest, users: Sequence[DirectoryUser]) -> list[d
         return []
     message = pb.BatchListUserGroupsRequest(user_ids=[user.id for user in users])
     reply = await request.call(request.upstream.sync.BatchListUserGroups, message)
-    groups = {group.id: group for group in reply.groups}
+    # Users of a page are mostly in the same groups, so each group is written once.
+    groups = {group.id: Raw(json.encode(directory_group(group))) for group in reply.groups}
     places = {one.user_id: [groups[group_id] for group_id in one.group_ids] for one in reply.user_groups}
     # The service sets the time of memberships for keys that asked for it.
     return [directory_user_with_groups(user, places.get(user.id, ()), moved_by_memberships=True) for user in users]

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from msgspec import Raw
+
 from directorysync.v1 import directory_sync_pb2, events_pb2
 from directorysync.v1 import resources_pb2 as pb
 from gateway.workos import json
@@ -58,7 +60,8 @@ def _with_previous(
     data: dict[str, Any], event: events_pb2.Event, convert: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> dict[str, Any]:
     if event.previous_attributes_json or event.type.endswith(".updated"):
-        data["previous_attributes"] = convert(json.parse_object(event.previous_attributes_json))
+        previous = convert(json.parse_object(event.previous_attributes_json))
+        data["previous_attributes"] = Raw(json.stringify(previous))
     return data
 
 

@@ -1,6 +1,8 @@
 """JSON whose bytes are those of JavaScript's `JSON.stringify(JSON.parse(bytes))` (ECMA-262 25.5).
 
-The Node SDK checks a webhook's signature over what it has parsed and written again, so every byte counts.
+The Node SDK checks a webhook's signature over what it has parsed and written again, so every byte counts. msgspec
+writes texts, whole numbers up to 2^53, booleans and null as JavaScript does. Documents of others may hold more, so each
+is looked through, and written the long way if need be.
 """
 
 import json
@@ -8,9 +10,15 @@ import math
 from json.encoder import encode_basestring
 from typing import Any, Final
 
+import msgspec
+
+encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+
 _LARGEST_INDEX: Final = 2**32 - 2
 _EXACT: Final = 2**53
 _SHORT: Final = 15
+_PLAIN: Final = frozenset({str, bool, type(None)})
 
 
 def parse(text: str) -> Any:
@@ -24,8 +32,21 @@ def parse_object(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def encode(value: Any) -> bytes:
-    """Dicts with text keys, lists, text, numbers, booleans and None as UTF-8."""
+def document(text: str) -> Any:
+    """A JSON object, to be part of what `encode` writes. What is no object becomes an empty one. Raises ValueError for
+    what is no JSON.
+    """
+    try:
+        value = _decode(text) if text else {}
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return msgspec.Raw(stringify(parse_object(text)))
+    if type(value) is not dict:
+        return {}
+    return value if _is_plain(value) else msgspec.Raw(stringify(parse_object(text)))
+
+
+def stringify(value: Any) -> bytes:
+    """Dicts with text keys, lists, text, numbers, booleans and None as UTF-8, whatever they hold."""
     parts: list[str] = []
     _write(value, parts.append)
     # What UTF-8 cannot hold are lone surrogates, which JSON.stringify escapes in just this form.
@@ -58,6 +79,20 @@ def _placed(digits: str, point: int) -> str:
         return f"0.{'0' * -point}{digits}"
     rest = f".{digits[1:]}" if count > 1 else ""
     return f"{digits[0]}{rest}e{point - 1:+d}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether msgspec writes this as JavaScript does: no fractions, no key that may be an array index, no integer that
+    a double does not hold.
+    """
+    if type(value) is dict:
+        for key, item in value.items():
+            if key[:1].isdecimal() or not (type(item) in _PLAIN or _is_plain(item)):
+                return False
+        return True
+    if type(value) is list:
+        return all(type(item) in _PLAIN or _is_plain(item) for item in value)
+    return type(value) in _PLAIN or (type(value) is int and -_EXACT <= value <= _EXACT)
 
 
 def _integer(text: str) -> int | float:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from directorysync.v1 import resources_pb2 as pb
-from gateway.workos.json import parse_object
+from gateway.workos.json import document
 from gateway.workos.times import optional_time, time_text
 
 _MEMBER_OBJECTS: Final = {pb.MEMBER_TYPE_USER: "directory_user", pb.MEMBER_TYPE_GROUP: "directory_group"}
@@ -28,21 +28,23 @@ def directory_user(message: pb.DirectoryUser) -> dict[str, Any]:
         "job_title": message.job_title or None,
         "username": message.user_name or None,
         "state": user_state(message.state),
-        "custom_attributes": parse_object(message.custom_attributes_json),
-        "raw_attributes": parse_object(message.raw_attributes_json),
+        "custom_attributes": document(message.custom_attributes_json),
+        "raw_attributes": document(message.raw_attributes_json),
         "created_at": time_text(message.create_time),
         "updated_at": time_text(message.update_time),
     }
 
 
 def directory_user_with_groups(
-    message: pb.DirectoryUser, groups: Iterable[pb.DirectoryGroup], *, moved_by_memberships: bool = False
+    message: pb.DirectoryUser, groups: Iterable[Any], *, moved_by_memberships: bool = False
 ) -> dict[str, Any]:
-    """A DirectoryUserWithGroups of REST. `moved_by_memberships`: joining or leaving a group moves `updated_at`."""
+    """A DirectoryUserWithGroups of REST. `groups`: as `directory_group` shows them. `moved_by_memberships`: joining or
+    leaving one moves `updated_at`.
+    """
     shown = directory_user(message)
     if moved_by_memberships and _ticks(message.membership_update_time) > _ticks(message.update_time):
         shown["updated_at"] = time_text(message.membership_update_time)
-    shown["groups"] = [directory_group(group) for group in groups]
+    shown["groups"] = list(groups)
     return shown
 
 
@@ -55,7 +57,7 @@ def directory_group(message: pb.DirectoryGroup) -> dict[str, Any]:
         "directory_id": message.directory_id,
         "organization_id": message.organization_id,
         "name": message.name,
-        "raw_attributes": parse_object(message.raw_attributes_json),
+        "raw_attributes": document(message.raw_attributes_json),
         "created_at": time_text(message.create_time),
         "updated_at": time_text(message.update_time),
     }

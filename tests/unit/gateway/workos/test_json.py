@@ -58,16 +58,16 @@ TEXTS = [
 
 @pytest.mark.parametrize(("text", "written"), NUMBERS)
 def test_numbers_are_doubles_as_javascript_prints_them(text: str, written: str) -> None:
-    assert json.encode(json.parse(text)) == written.encode()
+    assert json.stringify(json.parse(text)) == written.encode()
 
 
 @pytest.mark.parametrize(("text", "written"), TEXTS)
 def test_texts_and_keys_are_as_javascript_writes_them(text: str, written: bytes) -> None:
-    assert json.encode(json.parse(text)) == written
+    assert json.stringify(json.parse(text)) == written
 
 
 def test_integers_of_ours_are_doubles_too() -> None:
-    assert json.encode([2**53, 2**53 + 1, 10**400, float("nan")]) == b"[9007199254740992,9007199254740992,null,null]"
+    assert json.stringify([2**53, 2**53 + 1, 10**400, float("nan")]) == b"[9007199254740992,9007199254740992,null,null]"
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "{", "01", ""])
@@ -79,6 +79,48 @@ def test_what_is_not_json_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "null", "3"])
 def test_an_object_is_always_an_object(text: str) -> None:
     assert json.parse_object(text) == {}
+
+
+DOCUMENTS = [
+    '{"a":"b","c":[1,-2,true,false,null,{"d":"e"}]}',
+    '{"at":"2026-01-02T03:04:05.678Z","name":"Doe, Jane","phone":"+1 555-0100","x":"{ } [ ] : 1.0"}',
+    '{"a" :1}',
+    '{"a":1 ,"b":2}',
+    '{"a": 1}',
+    '{ "a":1}',
+    '{"a":1 }',
+    '{"a":[1, 2]}',
+    '{"a":[1 ]}',
+    '{"a":[ 1]}',
+    '{"a":true }',
+    '{"a":null ,"b":false }',
+    '{"a":"x" }',
+    '{"a":{} }',
+    '{"a":1.0}',
+    '{"a":[1.0]}',
+    '{"a":1e2}',
+    '{"a":-0}',
+    '{"a":[0,-0]}',
+    '{"a":9007199254740993}',
+    '{"10":1,"9":2}',
+    '{"x":1,"9":2}',
+    '{"a":"\\u00e9"}',
+    '{"a":"\\/"}',
+    "{}",
+    "{ }",
+    "[1]",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", DOCUMENTS)
+def test_a_document_is_written_as_javascript_would(text: str) -> None:
+    assert json.encode(json.document(text)) == json.stringify(json.parse_object(text))
+
+
+@pytest.mark.parametrize("text", DOCUMENTS[:2])
+def test_what_providers_send_is_mostly_passed_on_as_it_is(text: str) -> None:
+    assert json.encode(json.document(text)) == text.encode()
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +141,7 @@ _VALUES = st.recursive(
 @settings(max_examples=600, deadline=None)
 @given(value=_VALUES)
 def test_node_writes_the_same_again(node: Node, value: Any) -> None:
-    written = json.encode(value)
+    written = json.stringify(value)
     assert node.written_again(written) == written
 
 
@@ -110,4 +152,19 @@ def test_node_reads_other_json_alike(node: Node, value: Any, ascii_only: bool) -
     text = standard.dumps(value, ensure_ascii=ascii_only)
     if "Infinity" in text or any("\ud800" <= character <= "\udfff" for character in text):
         return
-    assert node.written_again(text.encode()) == json.encode(json.parse(text))
+    assert node.written_again(text.encode()) == json.stringify(json.parse(text))
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(value=st.dictionaries(_KEYS, _VALUES, max_size=4), compact=st.booleans(), ascii_only=st.booleans())
+def test_any_document_is_written_as_javascript_would(value: Any, compact: bool, ascii_only: bool) -> None:
+    separators = (",", ":") if compact else None
+    text = standard.dumps(value, ensure_ascii=ascii_only, separators=separators)
+    if "Infinity" not in text:
+        assert json.encode(json.document(text)) == json.stringify(json.parse_object(text))
+
+
+@settings(max_examples=600, deadline=None)
+@given(value=st.text(max_size=30) | st.integers(-(2**53), 2**53) | st.booleans() | st.none())
+def test_msgspec_writes_what_is_ours_as_javascript_does(value: Any) -> None:
+    assert json.encode({"a": value}) == json.stringify({"a": value})
