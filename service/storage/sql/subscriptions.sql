@@ -92,7 +92,8 @@ WITH held AS (
    ORDER BY s.id FOR UPDATE OF s
 )
 UPDATE subscription s SET
-       cursor = CASE WHEN held.place > s.place THEN held.cursor ELSE s.cursor END,
+       -- The first of two looks at a row that another transaction has just moved may compare its new place with the old one.
+       cursor = CASE WHEN held.place > s.place THEN coalesce(held.cursor, s.cursor) ELSE s.cursor END,
        place = greatest(held.place, s.place),
        acked_at = CASE WHEN held.place > s.place THEN clock_timestamp() ELSE s.acked_at END,
        sent_place = CASE WHEN held.sent > greatest(held.place, s.place) THEN held.sent END,
