@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -60,9 +61,26 @@ def first_sights(ids: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
+async def tail_arrives(world: World, directory_id: str, receiver: Receiver, path: str, least: int) -> None:
+    """The end of the log, in order. An endpoint begins where the log was seen to end, which may be just before what was
+    just committed.
+    """
+    log = await logged(world, directory_id)
+    await receiver.until(lambda: log[-1] in receiver.ids(path), 40)
+    arrived = first_sights(receiver.ids(path))
+    assert len(arrived) >= least
+    assert arrived == log[-len(arrived) :]
+
+
 async def consumers(world: World) -> dict[str, str]:
     found = await world.targets()
     return {target.endpoint.id: target.consumer for target in found.targets}
+
+
+async def lease(world: World, endpoint: pb.WebhookEndpoint) -> datetime | None:
+    """Until when somebody delivers to it; None: nobody does."""
+    query = "SELECT lease_until FROM subscription WHERE id = $1"
+    return await world.pool.fetchval(query, endpoint.subscription_id)  # type: ignore[no-any-return]
 
 
 async def test_a_gateway_alone_delivers_with_a_key(world: World, receiver: Receiver) -> None:
@@ -70,15 +88,14 @@ async def test_a_gateway_alone_delivers_with_a_key(world: World, receiver: Recei
     directory = (await world.directory()).directory
     wanted = events_pb2.EventFilter(types=["dsync.*"], directory_ids=[directory.id])
     made = await world.endpoint(receiver.url("/grpc"), filter=wanted)
-    before = len(await logged(world, directory.id))
     async with (
         grpc.aio.insecure_channel(f"127.0.0.1:{world.service.grpc_port}") as channel,
         delivering(channel, api_key=key),
     ):
         await happen(world, directory.id, 12)
-        await receiver.until(lambda: len(receiver.at("/grpc")) >= 12)
-    assert first_sights(receiver.ids("/grpc")) == (await logged(world, directory.id))[before:]
-    assert (await consumers(world))[made.id] == "", "the lease was given back"
+        await tail_arrives(world, directory.id, receiver, "/grpc", 12)
+    while await lease(world, made) is not None:
+        await asyncio.sleep(0.05)
 
 
 async def test_dispatchers_share_endpoints_and_take_over(world: World, receiver: Receiver) -> None:
@@ -87,11 +104,10 @@ async def test_dispatchers_share_endpoints_and_take_over(world: World, receiver:
     made = [await world.endpoint(receiver.url(f"/share{number}"), filter=wanted) for number in range(6)]
     hanging = await world.endpoint(receiver.url("/hang"), filter=wanted)
     receiver.answers["/hang"] = HANG
-    before = len(await logged(world, directory.id))
     channel = world.service.dispatch_channel
     async with delivering(channel) as first:
         await happen(world, directory.id, 3)
-        await receiver.until(lambda: all(len(receiver.at(f"/share{number}")) == 3 for number in range(6)))
+        await receiver.until(lambda: all(len(receiver.at(f"/share{number}")) >= 3 for number in range(6)))
         assert {(await consumers(world))[one.id] for one in made} == {first.name}
         async with delivering(channel) as second:
             await first.drain()
@@ -99,10 +115,8 @@ async def test_dispatchers_share_endpoints_and_take_over(world: World, receiver:
             await receiver.until(lambda: all(len(receiver.at(f"/share{number}")) >= 6 for number in range(6)))
             assert {(await consumers(world))[one.id] for one in made} == {second.name}
             receiver.answers["/hang"] = OK
-            await receiver.until(lambda: len(first_sights(receiver.ids("/hang"))) == 6, 40)
-    log = (await logged(world, directory.id))[before:]
-    for path in (*(f"/share{number}" for number in range(6)), "/hang"):
-        assert first_sights(receiver.ids(path)) == log
+            for path in (*(f"/share{number}" for number in range(6)), "/hang"):
+                await tail_arrives(world, directory.id, receiver, path, 6)
     request = pb.ListWebhookDeliveriesRequest(endpoint_id=hanging.id)
     states = {one.state for one in (await world.call("ListWebhookDeliveries", request)).deliveries}
     assert states == {pb.WEBHOOK_DELIVERY_STATE_SUCCEEDED}
@@ -120,13 +134,14 @@ async def test_settings_take_effect_while_it_runs(world: World, receiver: Receiv
         await happen(world, directory.id, 1)
         await receiver.until(lambda: len(receiver.at("/before")) == 1)
         await change(enabled=False)
-        lease = "SELECT lease_until FROM subscription WHERE id = $1"
-        while await world.pool.fetchval(lease, made.subscription_id) is not None:
+        while await lease(world, made) is not None:
             await asyncio.sleep(0.05)
         await happen(world, directory.id, 2)
         await change(enabled=True, endpoint_url=receiver.url("/after"))
         await receiver.until(lambda: len(receiver.at("/after")) == 2)
         await change(filter=events_pb2.EventFilter(types=["dsync.token.*"], directory_ids=[directory.id]))
+        while await lease(world, made) is None:
+            await asyncio.sleep(0.05)
         await happen(world, directory.id, 1)
         await world.call("CreateDirectoryToken", admin.CreateDirectoryTokenRequest(directory_id=directory.id))
         await receiver.until(lambda: len(receiver.at("/after")) >= 3)
