@@ -61,7 +61,13 @@ class Feed:
         self._pages = Pages(pool)
         self._snapshots = Snapshots(database_url, pool, clock, wire)
         self._tail = Tail(
-            database_url, self._ring, telemetry, frame=wire.frame, deliver=self._deliver, reset=self._restart
+            database_url,
+            self._ring,
+            telemetry,
+            frame=wire.frame,
+            deliver=self._deliver,
+            reset=self._restart,
+            watched=lambda: bool(self._channels),
         )
         self._signs = Signs()
         self._channels: dict[ChannelKey, Channel] = {}

@@ -41,7 +41,10 @@ def entry_of(row: Row, frame: Frame) -> Entry:
 
 
 class Tail:
-    """`deliver` is called with each run of new events, `reset` when the database turns out to be another one."""
+    """`deliver` is called with each run of new events, `reset` when the database turns out to be another one.
+
+    While nobody is `watched` for, it only keeps up with the newest position: whoever comes reads the log up to there.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Tail:
         frame: Frame,
         deliver: Callable[[Sequence[Entry]], None],
         reset: Callable[[], None],
+        watched: Callable[[], bool],
     ) -> None:
         self._database_url = database_url
         self._ring = ring
@@ -59,6 +63,7 @@ class Tail:
         self._frame = frame
         self._deliver = deliver
         self._reset = reset
+        self._watched = watched
         self._hinted = asyncio.Event()
         self.started = asyncio.Event()
         self.epoch = ""
@@ -136,6 +141,8 @@ class Tail:
 
     async def _read(self, connection: Connection) -> bool:
         """Read one page; whether it reached the end."""
+        if not self._watched():
+            return await self._pass_by(connection)
         page = await table.page_by_position(
             connection, self.position, Wanted(), window=_PAGE_EVENTS // 2, limit=_PAGE_EVENTS, size=_PAGE_BYTES
         )
@@ -147,6 +154,23 @@ class Tail:
         self._take(page)
         self.fresh = page.complete
         return page.complete
+
+    async def _pass_by(self, connection: Connection) -> bool:
+        """Go to the newest position without the events up to there; whether nobody came to watch meanwhile."""
+        state = await table.state(connection)
+        if state is None or not state.here:
+            return True
+        if state.epoch != self.epoch or state.newest < self.position:
+            self._start(state)
+        if self._watched():
+            return False
+        if state.newest > self.position:
+            # Commands get their positions whole, so this is the end of one.
+            self.position = self.whole = state.newest
+            self._ring.reset(state.newest)
+            self._telemetry.feed_position.set(state.newest)
+        self.fresh = True
+        return True
 
     def _take(self, page: Page) -> None:
         # Events behind the last whole command are taken as well: the command may be larger than a page.
