@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,8 +14,10 @@ from gateway.webhooks.log import Entry
 from gateway.webhooks.metrics import WebhookMetrics
 from gateway.webhooks.sender import Outcome, Sender
 from gateway.webhooks.signing import signed_headers, workos_choice
-from gateway.webhooks.slots import Slots
+from gateway.webhooks.slots import Slots, Turns
 from gateway.workos.events import render_event
+
+_BEGUN_IN_A_TURN: Final = 8
 
 RETRYING = pb.WEBHOOK_DELIVERY_STATE_RETRYING
 SUCCEEDED = pb.WEBHOOK_DELIVERY_STATE_SUCCEEDED
@@ -114,6 +117,7 @@ class Attempts:
     def __init__(self, sender: Sender, slots: Slots, metrics: WebhookMetrics, clock: Clock) -> None:
         self._sender = sender
         self._slots = slots
+        self._turns = Turns(_BEGUN_IN_A_TURN)
         self._metrics = metrics
         self._clock = clock
 
@@ -123,6 +127,7 @@ class Attempts:
         """One request, once there is room for it; None when `may` then says that it is not to be made."""
         event, membership = tries.entry
         async with self._slots.taken(suspect=suspect):
+            await self._turns.wait()
             if not may():
                 return None
             began = self._clock.now()

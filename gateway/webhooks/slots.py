@@ -1,6 +1,7 @@
 """Requests of all endpoints together: those that fail or hang get at most half, so that the others always have room."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,40 @@ class Slots:
         else:
             async with self._all:
                 yield
+
+
+class Turns:
+    """Attempts that may begin in one turn of the event loop, so that whoever shares it gets on in between."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._left = each
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._resetting = False
+
+    async def wait(self) -> None:
+        """Until it is the caller's turn, in the order of asking."""
+        loop = asyncio.get_running_loop()
+        if not self._resetting:
+            self._resetting = True
+            loop.call_soon(self._reset, loop)
+        if self._left > 0 and not self._waiting:
+            self._left -= 1
+            return
+        mine = loop.create_future()
+        self._waiting.append(mine)
+        await mine
+
+    def _reset(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._left = self._each
+        while self._waiting and self._left > 0:
+            mine = self._waiting.popleft()
+            if not mine.done():
+                mine.set_result(None)
+                self._left -= 1
+        self._resetting = bool(self._waiting) or self._left < self._each
+        if self._resetting:
+            loop.call_soon(self._reset, loop)
 
 
 class Budget:
