@@ -73,9 +73,19 @@ class EventList:
         self._frame = frame
 
     async def page(self, caller: Caller, wanted: EventFilter, query: Query) -> EventPage:
-        """One page. Never more than `limit` events, but for one command larger than that which is not to be parted."""
+        """One page. Never more than `limit` events, but for one command larger than that which is not to be parted.
+
+        What was committed before the call is in the log: who writes and then reads finds what was written.
+        """
         scope = await resolve_scope(self._pool, caller, wanted)
         state = await begun(self._pool)
+        page = await self._page(caller, scope, query, state)
+        if page.more and not (query.descending and not query.after and not query.cursor):
+            return page
+        newest = await feed.sequence(self._pool, hinted=False)
+        return page if newest == state.newest else await self._page(caller, scope, query, await begun(self._pool))
+
+    async def _page(self, caller: Caller, scope: Scope, query: Query, state: feed.State) -> EventPage:
         low, high = await self._stretch(caller, scope, query, state)
         reading = _Reading(self._pool, scope, query, state.epoch, Window(low, high))
         try:

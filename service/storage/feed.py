@@ -247,7 +247,7 @@ async def claim(connection: Connection, epoch: str) -> str:
     return str(await connection.fetchval(SQL["claim"], epoch))
 
 
-async def sequence(connection: Connection, *, hinted: bool) -> int:
+async def sequence(connection: Connection | Pool, *, hinted: bool) -> int:
     """Give positions to new commits; the newest position. Without a hint an idle database is only looked at."""
     return int(await connection.fetchval(SQL["sequence"], hinted))
 

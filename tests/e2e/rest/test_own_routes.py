@@ -171,3 +171,19 @@ async def test_joining_a_group_moves_updated_at_for_a_key_that_asks_for_it(
         assert moved["updated_at"] > before["updated_at"]
         listed = (await asking.get("/directory_users", params={"group": group.json()["id"]})).json()["data"]
         assert listed == [moved]
+
+
+async def test_who_writes_and_then_reads_finds_what_was_written(
+    api: httpx.AsyncClient, new_company: NewCompany
+) -> None:
+    company: Company = await asyncio.to_thread(new_company, "Prompt", people=1)
+    query = {"organization_id": company.organization_id, "events": "dsync.user.created", "order": "desc", "limit": 1}
+    after: dict[str, Any] = {"organization_id": company.organization_id, "events": "dsync.user.created"}
+    after["after"] = (await api.get("/events", params=query)).json()["data"][0]["id"]
+    for number in range(20):
+        user = await asyncio.to_thread(company.user, f"prompt{number}")
+        (event,) = (await api.get("/events", params=after)).json()["data"]
+        (newest,) = (await api.get("/events", params=query)).json()["data"]
+        assert event["data"]["id"] == user
+        assert newest == event
+        after["after"] = event["id"]
