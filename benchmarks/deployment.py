@@ -187,8 +187,9 @@ def _profiled(postgres: Postgres, directory: Path, profile: Path) -> _Command:
 
 
 def _environment() -> dict[str, str]:
-    """No setting of the caller's: a run measures the defaults."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("DIRSYNC_")}
+    """No setting of the caller's: a run measures the defaults, with webhooks to receivers on this machine."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("DIRSYNC_")}
+    return given | {"DIRSYNC_WEBHOOK_ALLOW_HTTP": "true", "DIRSYNC_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
 
 
 def _free_port() -> int:
