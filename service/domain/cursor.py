@@ -133,7 +133,8 @@ def _not_ours() -> CursorInvalidError:
 
 
 def _day(ordinal: int) -> date | None:
-    if ordinal > date.max.toordinal():
+    # Readers look from the day before it on.
+    if ordinal == date.min.toordinal() or ordinal > date.max.toordinal():
         raise _not_ours()
     return date.fromordinal(ordinal) if ordinal else None
 

@@ -17,6 +17,9 @@ SQL = load_queries("time_travel")
 Moment = tuple[str, int]
 """A directory and a number of it: behind that event."""
 
+# Statements add one to a number. No directory comes this far.
+_GREATEST = (1 << 63) - 2
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -48,7 +51,8 @@ class Bounds:
 
 async def bounds(pool: Pool, moment: Moment) -> Bounds | None:
     """None when the directory has no log."""
-    row = await pool.fetchrow(SQL["moment"], *moment)
+    directory_id, number = moment
+    row = await pool.fetchrow(SQL["moment"], directory_id, min(number, _GREATEST))
     return None if row is None else Bounds(row["newest"], row["kept"], row["history_seq"])
 
 
@@ -68,7 +72,7 @@ async def states(
 ) -> dict[tuple[int, str], State]:
     """`wanted`: ids, each at the moment of that place. Without `whole` only names. Gone directories have no states."""
     places = [place + 1 for place, _ in wanted]
-    numbers = [number for _, number in moments]
+    numbers = [min(number, _GREATEST) for _, number in moments]
     ids = [wanted_id for _, wanted_id in wanted]
     directories = [directory_id for directory_id, _ in moments]
     rows = await pool.fetch(SQL["states_at"], directories, numbers, places, ids, whole)

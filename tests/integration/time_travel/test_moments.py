@@ -72,6 +72,7 @@ async def test_a_number_a_time_and_cursors_mean_the_same_moment(
         ({"as_of": {}}, ("ARGUMENT_INVALID", "as_of")),
         ({"as_of": {"directory_sequence": 4}}, ("ARGUMENT_INVALID", "as_of.directory_sequence")),
         ({"as_of": {"directory_sequence": -1}}, ("ARGUMENT_INVALID", "as_of.directory_sequence")),
+        ({"as_of": {"directory_sequence": 2**63 - 1}}, ("ARGUMENT_INVALID", "as_of.directory_sequence")),
         ({"as_of": {"cursor": "nonsense"}}, ("CURSOR_INVALID", "")),
         ({"as_of": {"cursor": directory_cursor("e", "other", 1)}}, ("CURSOR_INVALID", "")),
         ({"as_of": {"cursor": directory_cursor("another", "d", 1)}}, ("CURSOR_DIVERGED", "")),
@@ -83,6 +84,16 @@ async def test_a_number_a_time_and_cursors_mean_the_same_moment(
 async def test_moments_are_checked(stack: Stack, user: str, fields: dict[str, Any], answer: tuple[str, str]) -> None:
     await sequence(stack)
     assert await refused(stack, "GetUser", **{"id": user, "directory_id": "d", **fields}) == answer
+
+
+async def test_a_membership_of_a_number_that_never_was_is_told_as_nothing(
+    directories: Directories, stack: Stack, user: str
+) -> None:
+    group = await directories.create_group("d", "g", [user])
+    place = {"directory_id": "d", "group_id": group, "user_id": user}
+    moments = [{**place, "directory_sequence": number} for number in (2**63 - 1, -(2**63), 5)]
+    answer = await stack.call("DirectorySync/ResolveMemberships", moments=moments)
+    assert [one.HasField("user") for one in answer.memberships] == [False, False, True]
 
 
 async def test_what_does_not_go_together_is_refused(directories: Directories, stack: Stack, user: str) -> None:
@@ -197,7 +208,7 @@ async def test_both_sides_of_memberships_are_resolved(directories: Directories, 
         return [(one.user.job_title or one.user.user_name, one.group.name) for one in answer.memberships]
 
     assert await resolved() == [("3", "one"), ("later", "two"), ("eve", "team"), ("", ""), ("", ""), ("", "one")]
-    secret = await stack.key("read", directories=["other"])
+    secret = await stack.key("watch", directories=["other"])
     assert await resolved(secret) == [("", ""), ("", ""), ("eve", "team"), ("", ""), ("", ""), ("", "")]
     assert not (await stack.call("DirectorySync/ResolveMemberships")).memberships
     assert await refused(stack, "ResolveMemberships", moments=[moment(5)] * 1001) == ("ARGUMENT_INVALID", "moments")

@@ -26,7 +26,7 @@ cursors: st.SearchStrategy[Cursor] = st.one_of(
             lambda others: numbers.map(lambda position: {1: position, **others})
         ),
     ),
-    st.builds(DirectoryCursor, texts, texts, numbers, st.none() | st.dates()),
+    st.builds(DirectoryCursor, texts, texts, numbers, st.none() | st.dates(date(1, 1, 2))),
 )
 
 
@@ -73,3 +73,8 @@ def test_a_feed_cursor_opens_every_scope() -> None:
     cursor = decode(feed_cursor("0" * 16, 5))
     for scope in (None, frozenset({"directory_2"}), frozenset({"directory_1", "directory_2"})):
         require_scope(cursor, scope)
+
+
+def test_a_day_without_a_day_before_it_is_refused() -> None:
+    with pytest.raises(CursorInvalidError):
+        decode(directory_cursor("0" * 16, "d", 7, date.min))
