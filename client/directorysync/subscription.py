@@ -61,12 +61,13 @@ class SubscriptionBatch:
     only to tell that nothing newer waits.
     """
 
-    __slots__ = ("_call", "caught_up", "cursor", "events", "redelivery_count")
+    __slots__ = ("_call", "_turn", "caught_up", "cursor", "events", "redelivery_count")
 
     def __init__(
         self, call: "_Call", events: tuple[Event, ...], message: pb.SubscribeResponse, redelivered: int
     ) -> None:
         self._call = call
+        self._turn = call.turn
         self.events = events
         self.cursor = message.cursor
         self.caught_up = message.caught_up
@@ -74,15 +75,15 @@ class SubscriptionBatch:
 
     def ack(self) -> None:
         """Done with this batch and all before it. Call it when their effects are stored. Of a batch that came before a
-        break it says nothing: that one comes again.
+        break or a `nack` it says nothing: that one comes again.
         """
-        self._call.ack(self.cursor)
+        self._call.ack(self.cursor, self._turn)
 
     def nack(self, reason: str = "", delay: float = 0.0) -> None:
         """Not done: it and everything behind it that is not acknowledged comes again after `delay` seconds (at most
         3,600). `reason` is shown to operators; no personal data belongs in it.
         """
-        self._call.nack(reason[:_LONGEST_REASON], delay)
+        self._call.nack(reason[:_LONGEST_REASON], delay, self._turn)
 
 
 Handler = Callable[[SubscriptionBatch], Awaitable[None] | None]
@@ -208,19 +209,21 @@ class _Call:
         self._open = ""
         self._bookmark = ""
         self._stale = False
+        # How often the service began to send. What came before cannot be acknowledged any more.
+        self.turn = 0
         self._told_caught_up = False
 
-    def ack(self, cursor: str) -> None:
+    def ack(self, cursor: str, turn: int) -> None:
         """Done up to there; with everything done, a bookmark behind it says more."""
-        if self._over or self._stale:
+        if self._over or self._stale or turn != self.turn:
             return
         if cursor == self._open:
             cursor, self._open, self._bookmark = self._bookmark or cursor, "", ""
         self._requests.put_nowait(pb.SubscribeRequest(ack=pb.SubscribeAck(cursor=cursor)))
 
-    def nack(self, reason: str, delay: float) -> None:
+    def nack(self, reason: str, delay: float, turn: int) -> None:
         """What is under way before the service has heard of it is of no use any more."""
-        if self._over or self._stale:
+        if self._over or self._stale or turn != self.turn:
             return
         self._stale = True
         nack = pb.SubscribeNack(reason=reason, delay=_duration(delay))
@@ -240,6 +243,7 @@ class _Call:
                 patience = 3 * self._settings.bookmark_interval
                 if message.started:
                     self._stale, self._open, self._bookmark = False, "", ""
+                    self.turn += 1
                     parts.clear()
                 if self._stale:
                     continue

@@ -86,6 +86,23 @@ async def test_a_cut_connection_is_healed_and_what_was_not_acknowledged_comes_ag
             assert (again.cursor, again.redelivery_count) == (second.cursor, 1)
 
 
+async def test_what_came_before_a_nack_cannot_be_acknowledged_any_more(one: Replica, log: Log, directory: str) -> None:
+    made = await one.create(f"o{directory}", directory_ids=[directory])
+    await append(one, log, directory, 2)
+    async with client_of(one) as client:
+        async with aclosing(client.subscribe(made.name, max_batch_size=1)) as batches:
+            first, second = [await batch_of(batches) for _ in range(2)]
+            first.nack("poison")
+            again = await batch_of(batches)
+            # Work that went on meanwhile ends only now.
+            second.ack()
+            first.nack("too late")
+            assert (again.cursor, (await batch_of(batches)).cursor) == (first.cursor, second.cursor)
+            again.ack()
+        kept = await one.get(made.name)
+    assert (kept.cursor, kept.last_error) == (again.cursor, "poison")
+
+
 async def batch_of(batches: object) -> SubscriptionBatch:
     async with asyncio.timeout(PATIENCE):
         while not (batch := await anext(batches)).events:
