@@ -118,7 +118,7 @@ class Feed:
         guard = Guard(self._signs, partial(self._still_valid, caller))
         if isinstance(start, Content):
             taken: list[Place] = []
-            async with aclosing(self._snapshots.read(scope, start, interval, taken)) as bodies:
+            async with aclosing(self._snapshots.read(caller.id, scope, start, interval, taken)) as bodies:
                 started = True
                 async for body in bodies:
                     await guard.check()

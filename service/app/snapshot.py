@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any, Protocol
 
 from service.app.clock import Clock
+from service.app.snapshot_turns import Turns
 from service.app.tail_scope import Scope
 from service.app.tail_start import Content, Place
 from service.domain.directory import DirectorySummary
@@ -16,9 +17,6 @@ from service.storage import snapshot as table
 from service.storage.database import Pool
 from service.storage.snapshot import Bounds, Key, Membership, Moment, Page
 
-# Each holds a connection and a transaction.
-_AT_ONCE = 2
-_WAITING = 100
 _PATIENCE_SECONDS = 20.0
 # Transactions hold back vacuum for as long as they last.
 _CEILING_SECONDS = 600.0
@@ -26,8 +24,8 @@ _DIRECTORIES = 500
 _ROWS = 500
 _MEMBERSHIPS = 2000
 _PART_BYTES = 1024 * 1024
-# What is encoded before others get their turn.
-_ENCODED_AT_ONCE = 100
+# What is encoded before others get their turn: a look-up needs several turns, and waits for so much before each.
+_ENCODED_AT_ONCE = 20
 
 # Ids of directories and a key -> a page behind it.
 Read = Callable[[Moment, Sequence[str], Key], Awaitable[Page[Any]]]
@@ -60,7 +58,6 @@ class Snapshots:
         clock: Clock,
         wire: StateWire,
         *,
-        at_once: int = _AT_ONCE,
         patience: float = _PATIENCE_SECONDS,
         ceiling: float = _CEILING_SECONDS,
     ) -> None:
@@ -68,19 +65,20 @@ class Snapshots:
         self._pool = pool
         self._clock = clock
         self._wire = wire
-        self._free = asyncio.Semaphore(at_once)
-        self._waiting = 0
+        self._turns = Turns()
         self._patience = patience
         self._ceiling = ceiling
 
-    async def read(self, scope: Scope, content: Content, interval: float, taken: list[Place]) -> AsyncGenerator[bytes]:
+    async def read(
+        self, credential: str, scope: Scope, content: Content, interval: float, taken: list[Place]
+    ) -> AsyncGenerator[bytes]:
         """Bodies of messages, the first one at once; empty ones, `interval` seconds apart, while it waits for its turn.
 
         At the end `taken` holds the place from which the events follow.
         """
         yield b""
         waited = 0.0
-        while not await self._turn(min(interval, self._patience - waited)):
+        while (turn := await self._turns.take(credential, min(interval, self._patience - waited))) is None:
             waited += interval
             if waited >= self._patience:
                 raise OverloadedError("too many snapshots are being read; try again")
@@ -90,20 +88,7 @@ class Snapshots:
                 async for body in bodies:
                     yield body
         finally:
-            self._free.release()
-
-    async def _turn(self, seconds: float) -> bool:
-        if self._waiting >= _WAITING:
-            raise OverloadedError("too many snapshots are being read; try again")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(seconds):
-                await self._free.acquire()
-        except TimeoutError:
-            return False
-        finally:
-            self._waiting -= 1
-        return True
+            turn.end()
 
     async def _state(self, scope: Scope, content: Content, taken: list[Place]) -> AsyncGenerator[bytes]:
         give_up = self._clock.monotonic() + self._ceiling

@@ -275,3 +275,23 @@ async def test_few_snapshots_are_read_at_once_and_others_wait(
     assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
     for call in (*open_calls, waiting, other):
         await call.aclose()
+
+
+async def test_snapshots_of_one_credential_shut_out_no_other(replica: Process, directories: Directories) -> None:
+    await many(directories, 2_000)
+    replica.callers["other"] = Caller("other", frozenset({Scope.WATCH}))
+    slow = [replica.watch(snapshot=True) for _ in range(4)]
+    for call in slow:
+        await anext(call)
+    for call in slow[:2]:
+        await anext(call)
+    waiting = [asyncio.ensure_future(anext(call)) for call in slow[2:]]
+    copy, theirs = Copy(), replica.watch(snapshot=True, caller="other")
+    await copy.read(theirs)
+    assert len(copy.users) == 2_000
+    assert not any(one.done() for one in waiting)
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    for call in (*slow, theirs):
+        await call.aclose()
