@@ -38,9 +38,13 @@ class MembershipHandlers:
             "ListUserGroups": self.list_user_groups,
             "BatchListUserGroups": self.batch_list_user_groups,
             "ListMemberships": self.list_memberships,
-            "ResolveMemberships": self.resolve_memberships,
         }
-        return unary_methods(pb.DESCRIPTOR, "DirectorySync", (Scope.READ,), handlers)
+        # A part of events, for those who read these and nothing else.
+        of_events: dict[str, UnaryHandler] = {"ResolveMemberships": self.resolve_memberships}
+        return [
+            *unary_methods(pb.DESCRIPTOR, "DirectorySync", (Scope.READ,), handlers),
+            *unary_methods(pb.DESCRIPTOR, "DirectorySync", (Scope.WATCH,), of_events),
+        ]
 
     async def list_group_members(self, request: pb.ListGroupMembersRequest, call: Call) -> pb.ListGroupMembersResponse:
         """ListGroupMembers."""

@@ -242,7 +242,7 @@ class DirectorySyncServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResolveMemberships(self, request, context):
-        """User and group of each membership event, as they were when it happened.
+        """User and group of each membership event, as they were when it happened. Scope: `watch`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,7 +54,7 @@ class DirectorySyncStub:
     BatchListUserGroups: _aio.UnaryUnaryMultiCallable[_directory_sync_pb2.BatchListUserGroupsRequest, _directory_sync_pb2.BatchListUserGroupsResponse]
     """Direct groups of up to 1,000 users in one round trip."""
     ResolveMemberships: _aio.UnaryUnaryMultiCallable[_directory_sync_pb2.ResolveMembershipsRequest, _directory_sync_pb2.ResolveMembershipsResponse]
-    """User and group of each membership event, as they were when it happened."""
+    """User and group of each membership event, as they were when it happened. Scope: `watch`."""
 
 class DirectorySyncServicer(metaclass=_abc_1.ABCMeta):
     """Read and follow directories. Scopes: `read` for look-ups, `watch` for events."""
@@ -197,6 +197,6 @@ class DirectorySyncServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_sync_pb2.ResolveMembershipsRequest,
         context: _aio.ServicerContext[_directory_sync_pb2.ResolveMembershipsRequest, _abc.Awaitable[_directory_sync_pb2.ResolveMembershipsResponse]],
     ) -> _abc.Awaitable[_directory_sync_pb2.ResolveMembershipsResponse]:
-        """User and group of each membership event, as they were when it happened."""
+        """User and group of each membership event, as they were when it happened. Scope: `watch`."""
 
 def add_DirectorySyncServicer_to_server(servicer: DirectorySyncServicer, server: _aio.Server) -> None: ...

@@ -187,3 +187,16 @@ async def test_who_writes_and_then_reads_finds_what_was_written(
         assert event["data"]["id"] == user
         assert newest == event
         after["after"] = event["id"]
+
+
+async def test_a_key_for_events_reads_them_whole_and_nothing_else(server: RunningServe, company: Company) -> None:
+    made = await asyncio.to_thread(
+        server.dirsync, "apikey", "create", "--name", "events", "--scope", "watch", "--output", "json"
+    )
+    headers = {"authorization": f"Bearer {json.loads(made.stdout)['secret']}"}
+    async with httpx.AsyncClient(base_url=server.http_url, headers=headers) as events:
+        query = {"events": "dsync.group.user_added", "organization_id": company.organization_id}
+        answer = await events.get("/events", params=query)
+        assert answer.json()["data"][0]["data"]["user"]["email"] == "acme00@acme.test"
+        refused = await events.get(f"/directory_users/{company.users[0]}")
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
