@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.app.clock import Clock, IdSource
+from service.app.event_places import locate_event
 from service.app.tail_scope import EventFilter, Scope, resolve_scope, scope_within
 from service.app.tail_start import Edge, Point, locate
 from service.domain import ids
 from service.domain.caller import Caller, not_found
 from service.domain.cursor import feed_cursor
-from service.domain.errors import LimitExceededError, StorageUnavailableError
+from service.domain.errors import LimitExceededError
 from service.domain.subscription import Bounds, Subscription, check_subscription_name, reach_of
 from service.storage import feed as feed_table
 from service.storage import subscriptions as table
@@ -152,9 +153,5 @@ class Subscriptions:
 
     async def _behind(self, caller: Caller, event_id: str) -> str:
         """The cursor behind an event, committed in the middle of a command or not."""
-        found = await table.event_place(self._pool, event_id)
-        if found is None or not caller.reaches(found.directory_id, found.organization_id):
-            raise not_found("Event", event_id)
-        if found.position is None:
-            raise StorageUnavailableError("the event has no position yet; try again")
-        return feed_cursor(found.epoch, found.position)
+        at = await locate_event(self._pool, caller, Scope(), event_id)
+        return feed_cursor(at.epoch, at.place)

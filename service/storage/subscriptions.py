@@ -178,22 +178,6 @@ async def position_of(source: Source, directory_id: str, seq: int) -> int | None
     return None if found is None else int(found)
 
 
-@dataclass(frozen=True, slots=True)
-class EventPlace:
-    """Where an event is. `position` is None for the moment between its commit and its numbering."""
-
-    directory_id: str
-    organization_id: str
-    position: int | None
-    epoch: str
-
-
-async def event_place(source: Source, event_id: str) -> EventPlace | None:
-    """None for an event that is not kept, or never was."""
-    row = await source.fetchrow(SQL["event_place"], event_id)
-    return None if row is None else EventPlace(row["directory_id"], row["organization_id"], row["pos"], row["epoch"])
-
-
 def _filter_columns(wanted: Filter, bounds: Bounds, reach: Bounds) -> list[list[str]]:
     return [
         list(wanted.directory_ids),

@@ -129,11 +129,3 @@ SELECT max(f.pos) FROM feed f WHERE f.directory_id = $1 AND f.seq <= $2
 SELECT s.epoch, t.pos FROM feed_state s
  CROSS JOIN LATERAL (SELECT f.pos FROM feed_tick f ORDER BY f.tick DESC LIMIT 1) t
  WHERE s.id = 1
-
--- name: event_place
--- Where the event of an id is; `pos` is NULL until the sequencer numbered it.
-SELECT e.directory_id, e.organization_id, f.pos, s.epoch
-  FROM event e
-  CROSS JOIN feed_state s
-  LEFT JOIN feed f ON f.directory_id = e.directory_id AND f.seq = e.seq
- WHERE e.id = $1 AND s.id = 1

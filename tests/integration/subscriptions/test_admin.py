@@ -90,7 +90,7 @@ async def test_it_begins_where_it_is_told(one: Replica, log: Log, directory: str
         assert moved.lease_epoch > made.lease_epoch
         async with one.reading(made.name) as reader:
             assert numbers(await reader.events(len(expected))) == expected
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.InvalidArgument, match="no such event"):
         await one.create("by event", position=pb.SubscriptionPosition(event_id="event_of_nobody"))
     with pytest.raises(errors.InvalidArgument):
         await one.admin("ResetSubscription", pb.ResetSubscriptionRequest(subscription=made.name))
