@@ -26,6 +26,9 @@ from directorysync.v1.resources_pb2 import DirectoryGroup, DirectoryUser
 _log = logging.getLogger("directorysync.mirror")
 
 _APPLICATION: Final = 0x44535943
+# Where SQLite's file format has it.
+_APPLICATION_AT: Final = 68
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FORMAT: Final = 1
 # Transactions that wait to be written. A part of a snapshot is about a megabyte.
 _MOST_WAITING: Final = 16
@@ -65,19 +68,21 @@ class Database:
     def __init__(self, path: Path, scope: str) -> None:
         self._path = path
         self._scope = scope
-        self._connection = self._connect()
+        try:
+            self._connection = self._connect()
+        except sqlite3.DatabaseError as error:
+            # One that another mirror has open says so before it is read.
+            if getattr(error, "sqlite_errorcode", None) not in _DAMAGED or not _made_here(path):
+                raise
+            self._connection = self._anew(error)
 
     def load(self) -> Saved | None:
         """None when it holds no whole copy of this scope. A damaged one is made anew: it is only a copy."""
         try:
             return self._load()
         except (sqlite3.DatabaseError, DecodeError) as error:
-            _log.warning("the mirror's file is damaged (%s) and is made anew", type(error).__name__)
-        self.close()
-        # The log first: one that is left behind would be taken for that of the next file.
-        for suffix in ("-wal", "-shm", ""):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-        self._connection = self._connect()
+            self.close()
+            self._connection = self._anew(error)
         return None
 
     def save(self, rows: Sequence[Row], cursor: str, heard: float) -> None:
@@ -111,6 +116,13 @@ class Database:
     def close(self) -> None:
         """Forgets what is not committed."""
         self._connection.close()
+
+    def _anew(self, error: Exception) -> sqlite3.Connection:
+        _log.warning("the mirror's file is damaged (%s) and is made anew", type(error).__name__)
+        # The log first: one that is left behind would be taken for that of the next file.
+        for suffix in ("-wal", "-shm", ""):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
@@ -169,6 +181,13 @@ class Database:
         return Saved(state, found[1], found[2])
 
 
+def _made_here(path: Path) -> bool:
+    """Whether the head of a file that cannot be opened says that it was a mirror's."""
+    with path.open("rb") as file:
+        head = file.read(_APPLICATION_AT + 4)
+    return int.from_bytes(head[_APPLICATION_AT:]) == _APPLICATION
+
+
 class MirrorFile:
     """A Database on a thread of its own. What is given to it is written later, in order; a failure ends the writing
     with the last whole transaction, and is kept in `error`.
@@ -194,7 +213,9 @@ class MirrorFile:
             return file, await file._in_thread(begin)
         except (sqlite3.Error, OSError) as error:
             await file.close()
-            raise MirrorFileError(f"{path} cannot hold a mirror: {error}") from error
+            busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            why = "it is locked, as the file of another mirror that is open" if busy else str(error)
+            raise MirrorFileError(f"{path} cannot hold a mirror: {why}") from error
 
     async def save(self, rows: Sequence[Row], cursor: str, heard: float) -> None:
         """A message of events."""

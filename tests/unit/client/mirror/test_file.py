@@ -102,7 +102,7 @@ async def test_other_directories_begin_anew(world: World, client: Client, path: 
 
 async def test_two_mirrors_do_not_share_a_file(client: Client, path: Path) -> None:
     async with Mirror(client, path=path):
-        with pytest.raises(MirrorFileError, match="locked"):
+        with pytest.raises(MirrorFileError, match="another mirror"):
             await Mirror(client, path=path).start()
 
 
@@ -124,16 +124,20 @@ async def test_directory_that_is_missing_is_an_error(client: Client, tmp_path: P
         await Mirror(client, path=tmp_path / "missing" / "directory.mirror").start()
 
 
-@pytest.mark.parametrize("damage", ["format", "message", "pages"])
+@pytest.mark.parametrize("damage", ["format", "message", "pages", "end", "head"])
 async def test_damaged_copy_is_made_anew(world: World, client: Client, path: Path, damage: str) -> None:
     for number in range(200):
         world.create_user("directory_a", f"{number}@example.com")
     async with Mirror(client, path=path):
         pass
+    data = bytearray(path.read_bytes())
     if damage == "pages":
-        data = bytearray(path.read_bytes())
         data[4096 * 3 :] = b"\xff" * (len(data) - 4096 * 3)
         path.write_bytes(data)
+    elif damage == "end":
+        path.write_bytes(data[:5000])
+    elif damage == "head":
+        path.write_bytes(b"\xff" * 16 + data[16:])
     else:
         with sqlite3.connect(path) as database:
             database.execute(
