@@ -96,11 +96,6 @@ class Feed:
         """There may be events up to `position`. From the loop's own thread only."""
         self._tail.hint(position)
 
-    @property
-    def draining(self) -> bool:
-        """Whether streams are being ended."""
-        return self._signs.draining
-
     def drain(self) -> None:
         """End every stream behind its last whole command with DrainingError, also those that begin later."""
         self._signs.draining = True
@@ -115,7 +110,7 @@ class Feed:
     ) -> AsyncGenerator[bytes]:
         """Messages without end. `limit` in events a message, `interval` between bookmarks in seconds."""
         scope = await resolve_scope(self._pool, caller, wanted)
-        guard = Guard(self._signs, partial(self._still_valid, caller))
+        guard = self.guard(caller)
         if isinstance(start, Content):
             taken: list[Place] = []
             async with aclosing(self._snapshots.read(caller.id, scope, start, interval, taken)) as bodies:
@@ -147,12 +142,15 @@ class Feed:
             stream.close()
             self._leave(channel)
 
+    def guard(self, caller: Caller) -> Guard:
+        """Knows when a stream of the caller has to end. One for each call, from its beginning on."""
+        return Guard(self._signs, partial(self._still_valid, caller))
+
     @contextmanager
-    def follow(self, caller: Caller, scope: Scope, at: Place, *, limit: int, interval: float) -> Iterator[Stream]:
+    def follow(self, guard: Guard, scope: Scope, at: Place, *, limit: int, interval: float) -> Iterator[Stream]:
         """The steps of a stream, for those who make their own messages of them."""
         channel = self._join(ChannelKey(scope, limit, at.by_number))
         reader = Reader(self._tail, self._ring, self._pages, channel, at)
-        guard = Guard(self._signs, partial(self._still_valid, caller))
         stream = Stream(reader, channel, guard, seal=partial(self._seal, scope, at), interval=interval)
         try:
             if at.epoch != self._tail.epoch:

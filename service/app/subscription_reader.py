@@ -13,7 +13,7 @@ from service.app.subscription_leases import Held, Leases
 from service.app.tail_batches import Batch
 from service.app.tail_scope import EventFilter, Scope, scope_within
 from service.app.tail_start import expired_behind, locate
-from service.app.tail_stream import Stream
+from service.app.tail_stream import Guard, Stream
 from service.domain.caller import Caller, not_found
 from service.domain.caller import Scope as Grant
 from service.domain.cursor import FeedCursor, decode, feed_cursor
@@ -22,7 +22,6 @@ from service.domain.errors import (
     CursorDivergedError,
     CursorExpiredError,
     CursorInvalidError,
-    DrainingError,
     LimitExceededError,
     SubscriptionHeldError,
 )
@@ -102,8 +101,9 @@ class Readers:
     async def read(self, caller: Caller, begin: Begin, controls: AsyncIterator[Control]) -> AsyncGenerator[bytes]:
         """Messages until the controls end, or an error."""
         found = await self._find(caller, begin.subscription)
-        leased = await self._take(found, begin)
-        session = _Session(self, caller, leased, begin)
+        guard = self.feed.guard(caller)
+        leased = await self._take(found, begin, guard)
+        session = _Session(self, guard, leased, begin)
         async with aclosing(session.messages(controls)) as messages:
             async for message in messages:
                 yield message
@@ -119,12 +119,11 @@ class Readers:
             raise not_found("Subscription", id_or_name)
         return found[0]
 
-    async def _take(self, found: Subscription, begin: Begin) -> Subscription:
+    async def _take(self, found: Subscription, begin: Begin, guard: Guard) -> Subscription:
         loop = asyncio.get_running_loop()
         until = loop.time() + begin.wait
         while True:
-            if self.feed.draining:
-                raise DrainingError("the server is going away; resume elsewhere")
+            await guard.check()
             leased = await self._acquire(found, begin)
             if leased is not None:
                 return leased
@@ -158,12 +157,12 @@ class Readers:
 class _Session:
     """One reader with its lease."""
 
-    def __init__(self, readers: Readers, caller: Caller, leased: Subscription, begin: Begin) -> None:
+    def __init__(self, readers: Readers, guard: Guard, leased: Subscription, begin: Begin) -> None:
         self._feed = readers.feed
         self._pool = readers.pool
         self._leases = readers.leases
         self._wire = readers.wire
-        self._caller = caller
+        self._guard = guard
         self._begin = begin
         self._scope: Scope = scope_within(
             leased.bounds.organization_ids,
@@ -240,7 +239,7 @@ class _Session:
         at = await locate(self._pool, self._scope, self._held.cursor)
         self._epoch = at.epoch
         limit = min(self._begin.batch, self._begin.credit)
-        with self._feed.follow(self._caller, self._scope, at, limit=limit, interval=self._begin.interval) as stream:
+        with self._feed.follow(self._guard, self._scope, at, limit=limit, interval=self._begin.interval) as stream:
             yield self._plain(started=True, caught_up=at.place >= at.newest)
             async with aclosing(self._steps(stream)) as steps:
                 async for message in steps:
@@ -276,8 +275,7 @@ class _Session:
         until = self._loop.time() + self._nack.delay
         self._nack = None
         while not self._interrupted() and self._loop.time() < until:
-            if self._feed.draining:
-                raise DrainingError("the server is going away; resume elsewhere")
+            await self._guard.check()
             await self._look(until - self._loop.time())
             if self._silent():
                 yield self._plain()

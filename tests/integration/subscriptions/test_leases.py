@@ -163,6 +163,35 @@ async def test_a_reader_of_a_revoked_key_is_ended(shared_url: str, two: Replica,
         assert isinstance(await reader.failure(), errors.CredentialsInvalid)
 
 
+@pytest.mark.parametrize("delay", [0.0, 3_600.0])
+async def test_no_nack_keeps_a_reader_of_a_revoked_key(
+    shared_url: str, two: Replica, log: Log, directory: str, delay: float
+) -> None:
+    made = await two.create(f"k{directory}", directory_ids=[directory])
+    await append(two, log, directory)
+    async with replica(shared_url) as other, other.reading(made.name, "grpc") as reader:
+        await reader.events(1)
+        other.valid = False
+
+        async def say() -> None:
+            while True:
+                reader.nack("again", delay)
+                await asyncio.sleep(0.2)
+
+        saying = asyncio.create_task(say())
+        assert isinstance(await reader.failure(), errors.CredentialsInvalid)
+        saying.cancel()
+
+
+async def test_a_revoked_key_waits_for_no_lease(shared_url: str, two: Replica, directory: str) -> None:
+    made = await two.create(f"l{directory}", directory_ids=[directory])
+    async with replica(shared_url) as other, two.reading(made.name, "grpc") as holder:
+        await holder.next()
+        async with other.reading(made.name, "grpc", wait={"seconds": 300}) as reader:
+            other.valid = False
+            assert isinstance(await reader.failure(), errors.CredentialsInvalid)
+
+
 async def test_without_the_database_the_stream_ends_and_what_was_acknowledged_is_kept_afterwards(
     empty_database_url: str, database_url: str
 ) -> None:
