@@ -11,6 +11,7 @@ from service.domain.errors import ArgumentError
 from service.domain.naming import MAX_LENGTH
 
 MAX_URL: Final = 2_048
+_HTTP_REFUSED: Final = "endpoint_url must begin with https:// (http:// only where DIRSYNC_WEBHOOK_ALLOW_HTTP is true)"
 MAX_SECRETS: Final = 10
 """Secrets of one endpoint that sign at once."""
 MAX_BODY: Final = 1_024
@@ -170,7 +171,7 @@ def check_url(url: str, *, http_allowed: bool) -> str:
     if parts.scheme not in {"https", "http"} or not parts.hostname or not port_good:
         raise _no_url()
     if parts.scheme == "http" and not http_allowed:
-        raise ArgumentError("endpoint_url must begin with https://", field="endpoint_url")
+        raise ArgumentError(_HTTP_REFUSED, field="endpoint_url")
     if "@" in parts.netloc or "#" in url:
         raise ArgumentError("endpoint_url may hold neither credentials nor a fragment", field="endpoint_url")
     return url

@@ -1,5 +1,6 @@
 """From a provider's request to a receiver that verifies with the official libraries; what `dirsync webhook` shows."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -114,10 +115,11 @@ async def test_what_the_command_shows_and_sends_again(
     shown = command(server, "delivery", endpoint, waiting["id"])
     assert shown["attempts"][0]["error"] == "status"
     receiver.answers["/shown"] = OK
-    command(server, "redeliver", endpoint, waiting["event_id"])
+    sent = await asyncio.to_thread(command, server, "redeliver", endpoint, waiting["event_id"])
+    assert sent["delivered_count"] == 1
     await receiver.until(lambda: len(receiver.at("/shown")) >= 2)
     assert receiver.ids("/shown")[1] == waiting["event_id"]
-    replay = command(server, "test", endpoint, "--event", "dsync.group.user_removed")
+    replay = await asyncio.to_thread(command, server, "test", endpoint, "--event", "dsync.group.user_removed")
     await receiver.until(lambda: "event_" + replay["id"].rpartition("_")[2] in receiver.ids("/shown"))
     rotated = command(server, "rotate", endpoint, "--overlap", "1h")
     assert len(rotated["secrets"]) == 2
@@ -164,8 +166,11 @@ async def test_what_an_operator_has_not_opened_is_refused(serving: Serving, rece
     refused = server.dirsync("webhook", "create", receiver.url(), check=False)
     assert refused.returncode == 1
     assert "https://" in refused.stderr
+    assert "DIRSYNC_WEBHOOK_ALLOW_HTTP" in refused.stderr
     endpoint = command(server, "create", f"https://127.0.0.1:{receiver.port}/hook")["id"]
-    command(server, "test", endpoint)
+    tested = await asyncio.to_thread(server.dirsync, "webhook", "test", endpoint, check=False)
+    assert tested.returncode == 1
+    assert "not delivered: address_refused" in tested.stderr
     async with server.client() as client:
         request = pb.ListWebhookDeliveriesRequest(endpoint_id=endpoint)
         while not (found := (await client.admin.ListWebhookDeliveries(request)).deliveries):

@@ -134,7 +134,7 @@ def get(context: typer.Context, directory_id: DirectoryId, output: DocumentOutpu
     async def fetch(client: Client) -> Directory:
         return (await client.sync.GetDirectory(sync_pb2.GetDirectoryRequest(id=directory_id))).directory
 
-    show_one(call(context, fetch), output)
+    show_one(call(context, fetch), output, counted=True)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from directorysync.cli.event_types import warn_if_unknown
 from directorysync.cli.output import (
     DocumentOutput,
     Format,
@@ -64,6 +65,7 @@ def tail(
     to an older cursor: ids and `directory_sequence` tell.
     """
     wanted = EventFilter(directory_ids=directory, organization_ids=organization, types=types)
+    warn_if_unknown(types)
     position = watch_start(start or ("now" if follow else "beginning"))
 
     async def show(client: Client) -> None:

@@ -25,6 +25,8 @@ Column = tuple[str, Callable[[Any], str]]
 _EMBEDDED = ("raw_attributes_json", "custom_attributes_json", "previous_attributes_json")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _PIPE_WIDTH = 10_000
+# Set by GetDirectory only: elsewhere a directory would be shown as an empty one.
+_COUNTS = ("user_count", "group_count", "inactive_user_count")
 
 
 class Format(StrEnum):
@@ -42,9 +44,9 @@ ListOutput = Annotated[
 ]
 
 
-def document(message: Message) -> dict[str, Any]:
+def document(message: Message, *, counted: bool = False) -> dict[str, Any]:
     """Protobuf's JSON form with snake_case names, int64 as numbers, and embedded JSON as JSON. Fields that are empty
-    are there; times that are unset are not.
+    are there; times that are unset are not, nor are counts of a directory that was not `counted`.
     """
     found = MessageToDict(
         message,
@@ -53,6 +55,8 @@ def document(message: Message) -> dict[str, Any]:
         unquote_int64_if_possible=True,
     )
     _embed(found)
+    if not counted:
+        _drop_counts(found)
     return found
 
 
@@ -72,9 +76,9 @@ def show_text(line: str) -> None:
     _write(line.encode(errors="replace"))
 
 
-def show_one(message: Message, output: Format) -> None:
+def show_one(message: Message, output: Format, *, counted: bool = False) -> None:
     """One resource: its JSON document, or its fields below each other."""
-    found = document(message)
+    found = document(message, counted=counted)
     if output is Format.json:
         show_json(found)
         return
@@ -105,7 +109,15 @@ def show_table(names: Sequence[str], rows: Iterable[Sequence[str]], *, header: b
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False, markup=False).print(table)
+    if sys.stdout.isatty():
+        Console(highlight=False, markup=False).print(table)
+        return
+    console = Console(width=_PIPE_WIDTH, highlight=False, markup=False)
+    with console.capture() as shown:
+        console.print(table)
+    # The last column is padded to the width of its longest line.
+    for line in shown.get().splitlines():
+        show_text(line.rstrip())
 
 
 def enum_name(kind: Any, value: int, prefix: str) -> str:
@@ -174,6 +186,14 @@ def _embed(found: dict[str, Any]) -> None:
     for value in found.values():
         if isinstance(value, dict):
             _embed(value)
+
+
+def _drop_counts(found: dict[str, Any]) -> None:
+    for name in _COUNTS:
+        found.pop(name, None)
+    for value in found.values():
+        if isinstance(value, dict):
+            _drop_counts(value)
 
 
 def _as_json(text: str) -> msgspec.Raw | None:

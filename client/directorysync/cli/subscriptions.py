@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from directorysync.cli.event_types import warn_if_unknown
 from directorysync.cli.events import show_event
 from directorysync.cli.output import (
     Column,
@@ -63,6 +64,7 @@ def create(
     output: DocumentOutput = Format.table,
 ) -> None:
     """Make a subscription."""
+    warn_if_unknown(types)
     wanted = EventFilter(directory_ids=directory, organization_ids=organization, types=types)
     request = pb.CreateSubscriptionRequest(name=name, filter=wanted, position=position_of(start))
 

@@ -1,10 +1,14 @@
 """`dirsync webhook`: where events are sent by HTTP, what was sent, and what is to be sent again."""
 
+import asyncio
+import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
 
+from directorysync.cli.event_types import warn_if_unknown
 from directorysync.cli.failure import USAGE, Failure
 from directorysync.cli.output import (
     Column,
@@ -18,6 +22,7 @@ from directorysync.cli.output import (
     show_one,
     show_table,
     time_text,
+    working,
 )
 from directorysync.cli.session import call
 from directorysync.cli.spans import Moment, Span, as_duration, as_moment
@@ -40,6 +45,8 @@ Description = Annotated[str | None, typer.Option(help="For people.")]
 
 _EVERYTHING = ["dsync.*"]
 _PAGE = 1_000
+# An attempt may take 15 s, and a dispatcher some to notice a new endpoint.
+_WAIT_SECONDS, _LOOK_SECONDS = 30.0, 0.3
 _COLUMNS: tuple[Column, ...] = (
     ("ID", lambda one: one.id),
     ("URL", lambda one: one.endpoint_url),
@@ -72,6 +79,7 @@ def create(
     output: DocumentOutput = Format.table,
 ) -> None:
     """Make an endpoint and show the secret that signs its deliveries. Without `--event`: all events."""
+    warn_if_unknown(event)
 
     async def make(client: Client) -> pb.WebhookEndpoint:
         request = pb.CreateWebhookEndpointRequest(
@@ -132,6 +140,7 @@ def update(
     """Change an endpoint. `--event`, `--directory` and `--organization` together are its new filter; those left out
     stay as they are.
     """
+    warn_if_unknown(event)
 
     async def change(client: Client) -> pb.WebhookEndpoint:
         request = pb.UpdateWebhookEndpointRequest(
@@ -233,8 +242,8 @@ def redeliver(
     event_id: Annotated[str, typer.Argument(help="Event id.")],
     output: DocumentOutput = Format.table,
 ) -> None:
-    """Send one event once more, beside the ordinary deliveries."""
-    _replay(context, pb.ReplayWebhookRequest(endpoint_id=endpoint_id, event_id=event_id), output)
+    """Send one event once more, beside the ordinary deliveries, and wait for the answer."""
+    _send(context, pb.ReplayWebhookRequest(endpoint_id=endpoint_id, event_id=event_id), output)
 
 
 @app.command()
@@ -252,7 +261,12 @@ def replay(
 ) -> None:
     """Send a stretch of the log once more, in order, beside the ordinary deliveries."""
     stretch = pb.WebhookReplayRange(start_time=as_moment(since), end_time=as_moment(until))
-    _replay(context, pb.ReplayWebhookRequest(endpoint_id=endpoint_id, range=stretch), output)
+    request = pb.ReplayWebhookRequest(endpoint_id=endpoint_id, range=stretch)
+
+    async def ask(client: Client) -> pb.WebhookReplay:
+        return (await client.admin.ReplayWebhook(request)).replay
+
+    show_one(call(context, ask), output)
 
 
 @app.command()
@@ -284,15 +298,32 @@ def send_test(
     event: Annotated[str, typer.Option(help="Type of the event.")] = "dsync.user.created",
     output: DocumentOutput = Format.table,
 ) -> None:
-    """Send a made-up event, to see whether the receiver takes it."""
-    _replay(context, pb.ReplayWebhookRequest(endpoint_id=endpoint_id, test_event_type=event), output)
+    """Send a made-up event, and see whether the receiver takes it. Fails when it does not."""
+    warn_if_unknown([event])
+    _send(context, pb.ReplayWebhookRequest(endpoint_id=endpoint_id, test_event_type=event), output)
 
 
-def _replay(context: typer.Context, request: pb.ReplayWebhookRequest, output: Format) -> None:
+def _send(context: typer.Context, request: pb.ReplayWebhookRequest, output: Format) -> None:
     async def ask(client: Client) -> pb.WebhookReplay:
-        return (await client.admin.ReplayWebhook(request)).replay
+        return await _ended(client, (await client.admin.ReplayWebhook(request)).replay)
 
-    show_one(call(context, ask), output)
+    with working("sending"):
+        sent = call(context, ask)
+    show_one(sent, output)
+    if not sent.HasField("complete_time"):
+        print(f"dirsync: still under way: `dirsync webhook replays {sent.endpoint_id}`", file=sys.stderr)
+    elif sent.error:
+        raise Failure(f"not delivered: {sent.error}")
+
+
+async def _ended(client: Client, replay: pb.WebhookReplay) -> pb.WebhookReplay:
+    """The replay when it has ended, or as it stands after a while."""
+    give_up = time.monotonic() + _WAIT_SECONDS
+    while not replay.HasField("complete_time") and time.monotonic() < give_up:
+        await asyncio.sleep(_LOOK_SECONDS)
+        answer = await client.admin.ListWebhookReplays(pb.ListWebhookReplaysRequest(endpoint_id=replay.endpoint_id))
+        replay = next((one for one in answer.replays if one.id == replay.id), replay)
+    return replay
 
 
 def _show(endpoint: pb.WebhookEndpoint, output: Format) -> None:

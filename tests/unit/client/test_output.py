@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from directorysync.cli.output import Format, document, enum_name, show_one, time_text
+from directorysync.cli.output import Format, document, enum_name, show_one, show_table, time_text
 from directorysync.v1.events_pb2 import Event
 from directorysync.v1.resources_pb2 import Directory, DirectoryPolicy, DirectoryState, DirectoryUser
 
@@ -71,3 +71,15 @@ def test_people_read_words_and_programs_the_contract(capsysbinary: pytest.Captur
     assert "DIRECTORY_STATE" not in table
     show_one(one, Format.json)
     assert json.loads(capsysbinary.readouterr().out)["state"] == "DIRECTORY_STATE_LINKED"
+
+
+def test_counts_are_shown_where_they_were_counted() -> None:
+    counts = {"user_count", "group_count", "inactive_user_count"}
+    assert not counts & shown(Directory(id="directory_1")).keys()
+    assert not counts & shown(Event(directory=Directory(id="directory_1")))["directory"].keys()
+    assert document(Directory(id="directory_1"), counted=True)["user_count"] == 0
+
+
+def test_lines_of_a_table_end_with_their_text(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(("A", "B"), [("1", "long " * 100), ("2", "x")])
+    assert [len(line) for line in capsys.readouterr().out.splitlines()] == [4, 502, 4]
