@@ -19,7 +19,7 @@ async def list_groups(request: RestRequest) -> Answer:
     page = parameters.page()
     directory, user = parameters.identifier("directory"), parameters.identifier("user")
     if not directory and not user:
-        raise missing(["directory"])
+        raise missing(["directory"], instead="user")
     reply: pb.ListUserGroupsResponse | pb.ListGroupsResponse
     if user:
         of_user = pb.ListUserGroupsRequest(

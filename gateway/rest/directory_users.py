@@ -39,7 +39,7 @@ async def _of_directory(
     request: RestRequest, parameters: Parameters, page: Page
 ) -> tuple[Sequence[DirectoryUser], bool]:
     if not parameters.text("directory"):
-        raise missing(["directory"])
+        raise missing(["directory"], instead="group")
     message = pb.ListUsersRequest(
         directory_id=parameters.identifier("directory"), page_size=page.limit, window=page.window
     )

@@ -87,10 +87,10 @@ def invalid(field: str, message: str, code: str = "invalid") -> RestProblem:
     return RestProblem(422, message, code=_INVALID, fields=[(code, field)])
 
 
-def missing(fields: Iterable[str]) -> RestProblem:
-    """422 for fields that are needed."""
+def missing(fields: Iterable[str], *, instead: str = "") -> RestProblem:
+    """422 for fields that are needed, or one that would do `instead`."""
     names = list(fields)
-    message = f"Needed: {', '.join(names)}."
+    message = f"Needed: {', '.join(names)}{f' or {instead}' if instead else ''}."
     return RestProblem(422, message, code=_INVALID, fields=[("required", name) for name in names])
 
 

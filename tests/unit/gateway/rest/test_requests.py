@@ -112,6 +112,15 @@ async def test_all_that_is_missing_is_named(rest: httpx.AsyncClient) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("/directory_users", "Needed: directory or group."), ("/directory_groups", "Needed: directory or user.")],
+)
+async def test_what_would_do_instead_is_named(rest: httpx.AsyncClient, path: str, message: str) -> None:
+    answer = await rest.get(path)
+    assert (answer.status_code, answer.json()["message"]) == (422, message)
+
+
 async def test_unknown_fields_are_ignored(rest: httpx.AsyncClient, replies: dict[str, Any]) -> None:
     replies["CreateOrganization"] = ORGANIZATION
     body = {"name": "Acme", "allow_profiles_outside_organization": True, "x": {"y": [1]}}
