@@ -1,11 +1,13 @@
 -- name: hold
 -- Which endpoints ($1) are still read under these lease epochs ($2): their subscriptions are held until the end of the
 -- transaction, so no other reader begins in between.
+-- An endpoint before its subscription, as where an endpoint is changed: in the other order the two would wait for each
+-- other.
 SELECT e.id FROM webhook_endpoint e
   JOIN unnest($1::text[], $2::bigint[]) AS h (id, epoch) ON h.id = e.id
   JOIN subscription s ON s.id = e.subscription_id AND s.lease_epoch = h.epoch
  WHERE e.deleted_at IS NULL
- ORDER BY s.id FOR UPDATE OF s
+ ORDER BY s.id FOR NO KEY UPDATE OF e FOR UPDATE OF s
 
 -- name: upsert
 -- Deliveries with their new attempts ($1: a JSON array of rows). What is there already changes nothing: a dispatcher that

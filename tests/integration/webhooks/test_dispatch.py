@@ -91,6 +91,20 @@ async def test_records_are_kept_by_the_reader_alone(world: World) -> None:
     assert [one.event_id for one in await deliveries(world, made.id)] == ["event_3", "event_1"]
 
 
+async def test_a_record_and_a_change_of_its_endpoint_do_not_wait_for_each_other(world: World) -> None:
+    made = await world.endpoint("https://both.example/")
+    async with world.reader(made) as reader:
+        async with world.pool.acquire() as changing, changing.transaction():
+            assert await table.lock(changing, made.id)  # type: ignore[arg-type]  # as an update begins
+            recording = asyncio.create_task(world.record(made, reader.epoch, failing_since_time=NOW))
+            async with asyncio.timeout(10):
+                while not await world.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    await asyncio.sleep(0.01)
+            statement = "UPDATE subscription SET types = types WHERE id = $1 RETURNING id"
+            assert await changing.fetchval(statement, made.subscription_id)
+        await recording
+
+
 async def test_many_records_at_once_share_commits_and_fail_alone(world: World) -> None:
     made = [await world.endpoint(f"https://many{number}.example/") for number in range(6)]
     readers = [world.reader(endpoint) for endpoint in made]
