@@ -8,6 +8,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from gateway.addresses import AddressPolicy
+
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 _T = TypeVar("_T")
@@ -60,6 +62,11 @@ class GatewayConfig:
     def listen_address(self) -> tuple[str, int]:
         """`http_listen` as host and port; port 0 lets the system choose."""
         return parse_listen(self.http_listen)
+
+    @property
+    def address_policy(self) -> AddressPolicy:
+        """Where deliveries may go."""
+        return AddressPolicy(self.webhook_allow_http, self.webhook_allowed_hosts, self.webhook_allowed_networks)
 
 
 def parse_listen(text: str) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from directorysync.v1 import webhooks_pb2 as pb
 from directorysync.v1.events_pb2 import EventFilter
+from gateway.addresses import AddressRefused
 from gateway.exchange import Answer
 from gateway.problems import Problem
 from gateway.rest.body import Body
@@ -37,6 +38,7 @@ async def create_endpoint(request: RestRequest) -> Answer:
     """POST: 201 with the secret that deliveries are signed with."""
     body = await request.body()
     body.require("endpoint_url", "events")
+    await _check_url(request, body)
     message = pb.CreateWebhookEndpointRequest(
         endpoint_url=body.text("endpoint_url") or "",
         filter=_filter(EventFilter(), body),
@@ -52,6 +54,7 @@ async def create_endpoint(request: RestRequest) -> Answer:
 async def update_endpoint(request: RestRequest) -> Answer:
     """PATCH: 200. What is not named stays."""
     body = await request.body()
+    await _check_url(request, body)
     message = pb.UpdateWebhookEndpointRequest(
         id=request.path["id"],
         endpoint_url=body.text("endpoint_url"),
@@ -88,6 +91,25 @@ async def rotate_secret(request: RestRequest) -> Answer:
 async def _get(request: RestRequest) -> pb.WebhookEndpoint:
     message = pb.GetWebhookEndpointRequest(id=request.path["id"])
     return (await request.call(request.upstream.admin.GetWebhookEndpoint, message)).endpoint
+
+
+async def _check_url(request: RestRequest, body: Body) -> None:
+    """Refuse a URL to which nothing could ever be delivered. Raises 422."""
+    url = body.text("endpoint_url")
+    if url is None:
+        return
+    try:
+        request.config.address_policy.check_url(url)
+    except AddressRefused as refusal:
+        # What an operator has opened is for those who may read endpoints.
+        await request.call(request.upstream.admin.ListWebhookEndpoints, pb.ListWebhookEndpointsRequest(page_size=1))
+        raise _invalid_url(refusal) from None
+
+
+def _invalid_url(refusal: AddressRefused) -> RestProblem:
+    cure = f"; an operator may open it with {refusal.setting}" if refusal.setting else ""
+    message = f"Nothing can be delivered to endpoint_url: {refusal}{cure}."
+    return RestProblem(422, message, code="invalid_url", fields=[("invalid", "endpoint_url")])
 
 
 def _filter(present: EventFilter, body: Body) -> EventFilter:

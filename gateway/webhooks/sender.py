@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from gateway.webhooks.addresses import AddressRefused, literal
+from gateway.addresses import AddressRefused, literal
 from gateway.webhooks.settings import WebhookSettings
 
 MAX_BODY: Final = 1_024

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from gateway.addresses import AddressPolicy
 from gateway.config import GatewayConfig
-from gateway.webhooks.addresses import AddressPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class WebhookSettings:
 def settings_of(config: GatewayConfig) -> WebhookSettings:
     """Those among the gateway's settings that are about deliveries."""
     return WebhookSettings(
-        policy=AddressPolicy(config.webhook_allow_http, config.webhook_allowed_hosts, config.webhook_allowed_networks),
+        policy=config.address_policy,
         connect_seconds=config.webhook_connect_seconds,
         total_seconds=config.webhook_total_seconds,
         connections=config.webhook_connections,

@@ -24,6 +24,7 @@ from directorysync.cli.output import (
     time_text,
     working,
 )
+from directorysync.cli.receivers import warn_if_inward
 from directorysync.cli.session import call
 from directorysync.cli.spans import Moment, Span, as_duration, as_moment
 from directorysync.client import Client
@@ -80,6 +81,7 @@ def create(
 ) -> None:
     """Make an endpoint and show the secret that signs its deliveries. Without `--event`: all events."""
     warn_if_unknown(event)
+    warn_if_inward(url)
 
     async def make(client: Client) -> pb.WebhookEndpoint:
         request = pb.CreateWebhookEndpointRequest(
@@ -141,6 +143,7 @@ def update(
     stay as they are.
     """
     warn_if_unknown(event)
+    warn_if_inward(url)
 
     async def change(client: Client) -> pb.WebhookEndpoint:
         request = pb.UpdateWebhookEndpointRequest(

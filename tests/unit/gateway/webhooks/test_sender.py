@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.config import hosts, networks
-from gateway.webhooks.addresses import AddressPolicy
+from gateway.addresses import AddressPolicy
 from gateway.webhooks.sender import MAX_BODY, Sender
 from gateway.webhooks.settings import WebhookSettings
 from tests.support.receiver import CUT, HANG, Answer, Receiver, receiving

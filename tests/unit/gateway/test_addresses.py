@@ -4,8 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
+from gateway.addresses import AddressPolicy, AddressRefused, public
 from gateway.config import hosts, networks
-from gateway.webhooks.addresses import AddressPolicy, AddressRefused, public
 
 INWARD = [
     "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.8.8.8", "169.254.169.254", "172.16.0.1", "192.0.0.1",
@@ -48,6 +48,9 @@ def test_public_addresses(text: str) -> None:
         "https://[::1%25lo]/",
         "https://[::1",
         "https://①②⑦.0.0.1/",
+        "https://localhost/",
+        "https://LocalHost./",
+        "https://app.localhost/",
         "https://example.com:0/",
         "https://example.com:99999/",
         "file:///etc/passwd",
@@ -71,6 +74,27 @@ def test_what_an_operator_opens() -> None:
     assert not policy.allows("a.example", ip_address("10.2.0.1"))
     assert not policy.allows("a.example", ip_address("::ffff:10.1.2.3"))
     assert policy.check_url("https://10.1.2.3/")
+
+
+@pytest.mark.parametrize(
+    ("url", "setting"),
+    [
+        ("http://a.example/", "DIRSYNC_WEBHOOK_ALLOW_HTTP"),
+        ("https://10.0.0.1/", "DIRSYNC_WEBHOOK_ALLOWED_HOSTS or DIRSYNC_WEBHOOK_ALLOWED_NETWORKS"),
+        ("https://localhost/", "DIRSYNC_WEBHOOK_ALLOWED_HOSTS or DIRSYNC_WEBHOOK_ALLOWED_NETWORKS"),
+        ("https://127.1/", ""),
+    ],
+)
+def test_a_refusal_names_what_would_open_it(url: str, setting: str) -> None:
+    with pytest.raises(AddressRefused) as caught:
+        AddressPolicy().check_url(url)
+    assert caught.value.setting == setting
+
+
+def test_this_host_by_name() -> None:
+    assert AddressPolicy(networks=networks("127.0.0.0/8")).check_url("https://localhost/") == "localhost"
+    assert AddressPolicy(networks=networks("::1/128")).check_url("https://localhost./") == "localhost"
+    assert AddressPolicy(hosts=hosts("app.localhost")).check_url("https://app.localhost/") == "app.localhost"
 
 
 def test_a_broken_network_names_itself() -> None:

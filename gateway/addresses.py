@@ -6,6 +6,7 @@ Pure: names are resolved elsewhere, every address that is connected to is asked 
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
 from urllib.parse import urlsplit
 
 Address = IPv4Address | IPv6Address
@@ -39,8 +40,18 @@ _IPV6_GLOBAL = ip_network("2000::/3")
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?", re.IGNORECASE)
 
 
+_OPENED: Final = "DIRSYNC_WEBHOOK_ALLOWED_HOSTS or DIRSYNC_WEBHOOK_ALLOWED_NETWORKS"
+_LOOPBACK: Final = (ip_address("127.0.0.1"), ip_address("::1"))
+
+
 class AddressRefused(Exception):
-    """The endpoint's URL, or what its host stands for, is not for deliveries."""
+    """The endpoint's URL, or what its host stands for, is not for deliveries. `setting`: what an operator would open
+    it with, if anything does.
+    """
+
+    def __init__(self, reason: str, setting: str = "") -> None:
+        super().__init__(reason)
+        self.setting = setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +72,16 @@ class AddressPolicy:
         except ValueError:
             raise AddressRefused("not a URL") from None
         if parts.scheme != "https" and not (parts.scheme == "http" and self.allow_http):
-            raise AddressRefused(f"scheme {parts.scheme[:16]!r}")
+            setting = "DIRSYNC_WEBHOOK_ALLOW_HTTP" if parts.scheme == "http" else ""
+            raise AddressRefused(f"scheme {parts.scheme[:16]!r}", setting)
         if not host or not host.isascii():
             raise AddressRefused("no host")
         if (address := literal(host)) is not None:
             if not self.allows(host, address):
-                raise AddressRefused("an address that is not public")
+                raise AddressRefused("an address that is not public", _OPENED)
+        elif _is_localhost(host):
+            if not any(self.allows(host, one) for one in _LOOPBACK):
+                raise AddressRefused("a name of this host itself", _OPENED)
         elif _NUMERIC_END.fullmatch(host):
             raise AddressRefused("an address in another notation")
         return host
@@ -91,6 +106,11 @@ def public(address: Address) -> bool:
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
     return not any(_within(address, network) for network in _REFUSED)
+
+
+def _is_localhost(host: str) -> bool:
+    """RFC 6761 6.3: whatever a resolver says, these are loopback."""
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def _within(address: Address, network: Network) -> bool:
