@@ -176,6 +176,9 @@ def _say(message: Message, found: dict[str, Any]) -> None:
             found[field.name] = "" if word == "unspecified" else word
         elif isinstance(value, dict) and isinstance(inner := getattr(message, field.name), Message):
             _say(inner, value)
+        elif isinstance(value, list) and field.message_type is not None:
+            for each, shown in zip(getattr(message, field.name), value, strict=True):
+                _say(each, shown)
 
 
 def _embed(found: dict[str, Any]) -> None:

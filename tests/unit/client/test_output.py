@@ -8,7 +8,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from directorysync.cli.output import Format, document, enum_name, show_one, show_table, time_text
 from directorysync.v1.events_pb2 import Event
-from directorysync.v1.resources_pb2 import Directory, DirectoryPolicy, DirectoryState, DirectoryUser
+from directorysync.v1.resources_pb2 import (
+    Directory,
+    DirectoryPolicy,
+    DirectoryState,
+    DirectoryUser,
+    Organization,
+    OrganizationDomain,
+    OrganizationDomainState,
+)
 
 
 def shown(message: object) -> dict[str, object]:
@@ -83,3 +91,10 @@ def test_counts_are_shown_where_they_were_counted() -> None:
 def test_lines_of_a_table_end_with_their_text(capsys: pytest.CaptureFixture[str]) -> None:
     show_table(("A", "B"), [("1", "long " * 100), ("2", "x")])
     assert [len(line) for line in capsys.readouterr().out.splitlines()] == [4, 502, 4]
+
+
+def test_words_stand_for_enum_values_in_lists_too(capsys: pytest.CaptureFixture[str]) -> None:
+    verified = OrganizationDomainState.ORGANIZATION_DOMAIN_STATE_VERIFIED
+    domain = OrganizationDomain(domain="acme.example", state=verified)
+    show_one(Organization(domains=[domain]), Format.table)
+    assert '"state":"verified"' in capsys.readouterr().out
