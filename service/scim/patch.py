@@ -43,13 +43,17 @@ def apply_patch(
     ``resource_id`` is what an ``id`` in the operations is compared with: equal ones are ignored (row O02).
     """
     editor = Editor(document, resource_type)
+    unassigned = False
     for operation in operations:
         if is_whole(operation, resource_type):
             _apply_without_path(editor, operation, resource_id)
         else:
-            _apply_at(editor, operation, parse_path(operation.path or "", resource_type), resource_id)
-    if resource_type.name == "User" and "active" in document and "active" not in editor.document:
-        # As with PUT: silence about it must not bring a leaver back.
+            path = parse_path(operation.path or "", resource_type)
+            _apply_at(editor, operation, path, resource_id)
+            unassigned |= operation.op == "remove" and path.attribute == "active"
+    if resource_type.name == "User" and not unassigned and "active" in document and "active" not in editor.document:
+        # As with PUT: silence about it must not bring a leaver back. To remove it by its name is no silence, and RFC
+        # 7644 section 3.5.2.2 says what that does.
         editor.document["active"] = document["active"]
         editor.notes.append(Diagnostic("active", "cannot be unassigned; kept"))
     check_document(editor.document, resource_type)

@@ -223,7 +223,6 @@ MOBILE = [{"type": "mobile", "value": "+1 555"}]
         pytest.param(op("replace", "title", "T "), {"title": "T "}, id="rule-10"),
         pytest.param(op("replace", "active", None), {}, id="active-is-never-unassigned"),
         pytest.param(op("replace", None, {"active": ""}), {}, id="active-is-never-blank"),
-        pytest.param(op("remove", "active"), {}, id="active-is-never-removed"),
         pytest.param(op("replace", "/title", "T"), {"title": "T"}, id="json-patch-path"),
         pytest.param(
             op("replace", "/name/givenName", "A"),
@@ -284,3 +283,10 @@ def test_a_leaver_is_not_brought_back_by_silence() -> None:
     result = patched(op("replace", "active", None), start={**ADA, "active": False})
     assert result.document["active"] is False
     assert [note.path for note in result.diagnostics] == ["active"]
+
+
+def test_active_is_removed_when_it_is_named() -> None:
+    """RFC 7644 section 3.5.2.2; scim2-tester asks for it."""
+    result = patched(op("remove", "active"))
+    assert "active" not in result.document
+    assert result.diagnostics == ()
