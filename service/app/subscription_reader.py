@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ from service.domain.subscription import Bounds, Subscription, Window
 from service.storage import subscriptions as table
 from service.storage.database import Pool
 
-# How often one that waits looks whether the lease is free, and one without credit whether it has to end.
+# How often those of a process that wait look whether the lease is free, and one without credit whether it has to end.
 _LOOK_SECONDS = 0.5
+_LONGEST_LOOK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Readers:
         self.pool = pool
         self.leases = leases
         self.wire = wire
+        # How many wait for each subscription.
+        self._waiting: Counter[str] = Counter()
 
     async def read(self, caller: Caller, begin: Begin, controls: AsyncIterator[Control]) -> AsyncGenerator[bytes]:
         """Messages until the controls end, or an error."""
@@ -120,6 +124,15 @@ class Readers:
         return found[0]
 
     async def _take(self, found: Subscription, begin: Begin, guard: Guard) -> Subscription:
+        self._waiting[found.id] += 1
+        try:
+            return await self._wait(found, begin, guard)
+        finally:
+            self._waiting[found.id] -= 1
+            if not self._waiting[found.id]:
+                del self._waiting[found.id]
+
+    async def _wait(self, found: Subscription, begin: Begin, guard: Guard) -> Subscription:
         loop = asyncio.get_running_loop()
         until = loop.time() + begin.wait
         while True:
@@ -135,8 +148,13 @@ class Readers:
                 held = SubscriptionHeldError(f"{consumer!r} reads this subscription", consumer=consumer)
                 held.retry_after_seconds = max(1, math.ceil(remaining.total_seconds()))
                 raise held
-            pause = random.uniform(0.5, 1) * _LOOK_SECONDS  # noqa: S311 (spreads those who wait)
-            await asyncio.sleep(min(pause, until - loop.time()))
+            # Many that wait ask no more often than one: each has its turn to look.
+            pause = min(self._waiting[found.id] * _LOOK_SECONDS, _LONGEST_LOOK_SECONDS)
+            pause *= random.uniform(0.5, 1)  # noqa: S311 (spreads those who wait)
+            again = min(until, loop.time() + pause)
+            while (left := again - loop.time()) > 0:
+                await guard.check()
+                await asyncio.sleep(min(left, _LOOK_SECONDS))
 
     async def _acquire(self, found: Subscription, begin: Begin) -> Subscription | None:
         taking = asyncio.ensure_future(

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -190,6 +192,33 @@ async def test_a_revoked_key_waits_for_no_lease(shared_url: str, two: Replica, d
         async with other.reading(made.name, "grpc", wait={"seconds": 300}) as reader:
             other.valid = False
             assert isinstance(await reader.failure(), errors.CredentialsInvalid)
+
+
+async def test_many_that_wait_ask_the_database_no_more_often_than_one(
+    two: Replica, directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await two.create(f"m{directory}", directory_ids=[directory])
+    asked, acquire = 0, table.acquire
+
+    async def counted(*args: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await acquire(*args, **more)
+
+    monkeypatch.setattr(table, "acquire", counted)
+    async with two.reading(made.name) as holder, AsyncExitStack() as stack:
+        await holder.next()
+        waiting = [await stack.enter_async_context(two.reading(made.name, wait={"seconds": 60})) for _ in range(40)]
+        tasks = [asyncio.create_task(one.next()) for one in waiting]
+        await asyncio.sleep(3)
+        # 40 of them would ask more than 160 times.
+        assert asked < 100
+        await holder.leave()
+        done, _ = await asyncio.wait(tasks, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        assert [task.result().started for task in done] == [True]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_without_the_database_the_stream_ends_and_what_was_acknowledged_is_kept_afterwards(
