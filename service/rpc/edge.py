@@ -81,6 +81,10 @@ request_id_var: ContextVar[str] = ContextVar("request_id", default="")
 _MAX_REQUEST_ID = 128
 # An idle stream costs about 20 KiB; what its reader does not read is bounded elsewhere (service.rpc.outflow).
 STREAMS_PER_CREDENTIAL = 1_000
+# Of the requests of open streams, for each that a credential may have: a filter is kept as long as its stream, several
+# times over. A few may be as large as filters can be.
+_REQUEST_BYTES = 16 * 1024
+_LEAST_REQUEST_BYTES = 1024 * 1024
 
 
 class Edge:
@@ -102,6 +106,8 @@ class Edge:
         self.draining = False
         self._streams_per_credential = streams_per_credential
         self._streams: Counter[str] = Counter()
+        self._most_request_bytes = max(_LEAST_REQUEST_BYTES, streams_per_credential * _REQUEST_BYTES)
+        self._request_bytes: Counter[str] = Counter()
         self._authenticate = authenticate
         self._new_request_id = new_request_id
         self._telemetry = telemetry
@@ -151,7 +157,8 @@ class Edge:
         try:
             call = await self._admit(method, metadata, request_id, timeout, caller)
             # Closed here and not by the collector: what a reader holds is given back at once.
-            with self._counted(call.caller, caller):
+            size = request.ByteSize() if isinstance(request, Message) else 0
+            with self._counted(call.caller, caller, size):
                 async with aclosing(handler(request, call)) as messages:
                     async for message in messages:
                         try:
@@ -171,21 +178,26 @@ class Edge:
             self._telemetry.rpc_done(method.path, code, time.monotonic() - started, request_id)
 
     @contextmanager
-    def _counted(self, caller: Caller, own: Caller | None) -> Iterator[None]:
-        """One more stream of a credential, within the ceiling; parts of this process have none."""
+    def _counted(self, caller: Caller, own: Caller | None, size: int) -> Iterator[None]:
+        """One more stream of a credential, within the ceilings; parts of this process have none. `size` in bytes."""
         if caller is own:
             yield
             return
         if self._streams[caller.id] >= self._streams_per_credential:
             limit = self._streams_per_credential
             raise LimitExceededError(f"this credential has {limit} streams open here already", limit=str(limit))
+        if self._request_bytes[caller.id] + size > self._most_request_bytes:
+            detail = "the filters of this credential's open streams are too large together"
+            raise LimitExceededError(detail, limit=str(self._most_request_bytes))
         self._streams[caller.id] += 1
+        self._request_bytes[caller.id] += size
         try:
             yield
         finally:
             self._streams[caller.id] -= 1
+            self._request_bytes[caller.id] -= size
             if not self._streams[caller.id]:
-                del self._streams[caller.id]
+                del self._streams[caller.id], self._request_bytes[caller.id]
 
     async def _admit(
         self,

@@ -179,3 +179,32 @@ async def test_a_credential_has_so_many_streams_and_no_more(carrier: str) -> Non
                     await asyncio.sleep(0.02)
         for call in [*calls, other]:
             await close(call)
+
+
+@CARRIERS
+async def test_requests_of_open_streams_are_bounded_together(carrier: str) -> None:
+    large = Duration.FromString(Duration(seconds=1).SerializeToString() + b"\xfa\x01\x80\xb5\x18" + b"x" * 400_000)
+    async with channels(Talk()) as made:
+        listen = method(made[carrier], "unary_stream", WATCH)
+        first, second = [listen(large, metadata=KEY) for _ in range(2)]
+        for call in (first, second):
+            assert (await anext(aiter(call))).seconds == 1
+        with pytest.raises(grpc.aio.AioRpcError) as failed:
+            await anext(aiter(listen(large, metadata=KEY)))
+        assert failed.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        for other in (
+            listen(Duration(seconds=1), metadata=KEY),
+            listen(large, metadata=(("authorization", "Bearer b"),)),
+        ):
+            assert (await anext(aiter(other))).seconds == 1
+            await close(other)
+        await close(first)
+        async with asyncio.timeout(10):
+            while True:
+                again = aiter(listen(large, metadata=KEY))
+                try:
+                    assert (await anext(again)).seconds == 1
+                    break
+                except grpc.aio.AioRpcError:
+                    await asyncio.sleep(0.05)
+        await close(second)
