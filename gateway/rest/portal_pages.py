@@ -5,7 +5,6 @@ and previews open links too.
 import re
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -56,7 +55,7 @@ async def launch(request: RestRequest) -> Answer:
 @_page
 async def redeem(request: RestRequest) -> Answer:
     """POST: redeems the link and goes to the portal with the session's cookie."""
-    if request.exchange.headers.get(b"sec-fetch-site", b"same-origin") not in {b"same-origin", b"none"}:
+    if _from_elsewhere(request):
         raise RestProblem(403, "This form was sent from another site.")
     secret = _token(await read_text(request.exchange, _MAX_FORM_BYTES))
     _check_secret(secret)
@@ -79,6 +78,14 @@ async def home(request: RestRequest) -> Answer:
     return _html(200, welcome(reply.organization_name, reply.link.return_url))
 
 
+def _from_elsewhere(request: RestRequest) -> bool:
+    headers = request.exchange.headers
+    if (site := headers.get(b"sec-fetch-site")) is not None:
+        return site not in {b"same-origin", b"none"}
+    # Browsers that do not send it; of the page itself the origin is `null`, as it sends no referrer.
+    return headers.get(b"origin", b"null") not in {b"null", request.base_url.encode()}
+
+
 def _token(form: str) -> str:
     try:
         return parse_qs(form, max_num_fields=10).get("token", [""])[0]
@@ -92,13 +99,12 @@ def _check_secret(secret: str) -> None:
 
 
 def _session(header: bytes) -> str:
-    cookies: SimpleCookie = SimpleCookie()
-    try:
-        cookies.load(header.decode("latin-1"))
-    except CookieError:
-        return ""
-    found = cookies.get(COOKIE)
-    return found.value if found is not None and _SECRET.fullmatch(found.value) else ""
+    """The session's secret. Cookies of others on this host may be written in any way; they must not hide ours."""
+    for pair in header.decode("latin-1").split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip() == COOKIE and _SECRET.fullmatch(value.strip()):
+            return value.strip()
+    return ""
 
 
 def _failure(failure: Problem) -> Answer:

@@ -82,6 +82,37 @@ async def test_a_form_of_another_site_is_refused(rest: httpx.AsyncClient, channe
     assert not channel.calls
 
 
+async def test_where_browsers_tell_only_the_origin_it_counts(
+    rest: httpx.AsyncClient, channel: FakeChannel, replies: dict[str, Any]
+) -> None:
+    replies["RedeemPortalLink"] = REDEEMED
+    refused = await rest.post("/portal/launch", data={"token": SECRET}, headers={"origin": "https://evil.test"})
+    assert refused.status_code == 403
+    assert not channel.calls
+    for origin in ("null", "http://gateway.test"):
+        answer = await rest.post("/portal/launch", data={"token": SECRET}, headers={"origin": origin})
+        assert answer.status_code == 303
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        'consent={"a":1,"b":[2]}; dirsync_portal=portal_xyz',
+        "a[b]=c; dirsync_portal=portal_xyz; d",
+        'x="; dirsync_portal=portal_xyz',
+        "dirsync_portal=; dirsync_portal=portal_xyz",
+        "ä=ö;dirsync_portal=portal_xyz",
+    ],
+)
+async def test_cookies_of_others_do_not_hide_the_session(
+    rest: httpx.AsyncClient, channel: FakeChannel, replies: dict[str, Any], cookie: str
+) -> None:
+    replies["GetPortalSession"] = pb.GetPortalSessionResponse(organization_name="Acme")
+    answer = await rest.get("/portal", headers={b"cookie": cookie.encode()})
+    assert answer.status_code == 200
+    assert channel.last.metadata["authorization"] == "Bearer portal_xyz"
+
+
 async def test_a_used_link_is_explained_to_people(rest: httpx.AsyncClient, replies: dict[str, Any]) -> None:
     replies["RedeemPortalLink"] = rpc_error(grpc.StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID", "no")
     answer = await rest.post("/portal/launch", data={"token": SECRET})
