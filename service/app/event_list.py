@@ -9,7 +9,7 @@ from service.app.tail_reader import replaced
 from service.app.tail_scope import EventFilter, Scope, resolve_scope
 from service.app.tail_start import Place, expired_behind, locate
 from service.domain.caller import Caller
-from service.domain.cursor import feed_cursor
+from service.domain.cursor import directory_cursor, feed_cursor
 from service.domain.errors import ArgumentError, LimitExceededError
 from service.storage import event_list as table
 from service.storage import feed
@@ -94,7 +94,15 @@ class EventList:
             raise await expired_behind(self._pool, None) from None
         body = b"".join(self._frame(item.payload) for item in reading.items if item.payload is not None)
         rest = reading.high if query.descending else reading.low
-        return EventPage(body, feed_cursor(state.epoch, rest), reading.low < reading.high)
+        return EventPage(body, await self._token(scope, state.epoch, rest), reading.low < reading.high)
+
+    async def _token(self, scope: Scope, epoch: str, position: int) -> str:
+        """The cursor of one directory is a place in its own log, which retention leaves good while nothing happens."""
+        directory_id = scope.directory_id
+        seq = None if directory_id is None else await table.seq_at(self._pool, directory_id, position)
+        if directory_id is None or seq is None:
+            return feed_cursor(epoch, position)
+        return directory_cursor(epoch, directory_id, seq)
 
     async def _stretch(self, caller: Caller, scope: Scope, query: Query, state: feed.State) -> tuple[int, int]:
         """Behind which position, up to which one. What retention took is passed over where only a time reaches it."""

@@ -77,6 +77,12 @@ async def position(pool: Pool, directory_id: str, seq: int) -> tuple[int | None,
     return (None, False) if row is None else (row["pos"], row["awaited"])
 
 
+async def seq_at(pool: Pool, directory_id: str, position: int) -> int | None:
+    """Number of a directory's newest event up to a position; None when the feed has nothing of the directory."""
+    found: int | None = await pool.fetchval(SQL["seq_at"], directory_id, position)
+    return found
+
+
 async def directories(pool: Pool, wanted: Wanted, limit: int) -> list[str]:
     """Up to `limit` directories within the bounds."""
     rows = await pool.fetch(SQL["directories"], wanted.directory_ids, wanted.organization_ids, limit)

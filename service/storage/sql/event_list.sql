@@ -76,3 +76,7 @@ SELECT s.epoch, s.oldest_pos, r.pos, r.transaction_end, r.found, r.payload, r.to
   ) r ON coalesce(r.before, 0) < $13
  WHERE s.id = 1
  ORDER BY r.pos ASC NULLS FIRST
+
+-- name: seq_at
+-- How far a directory's log had come at a position of the feed.
+SELECT directory_seq_at_v1($1, $2)
