@@ -5,8 +5,10 @@ import os
 import sys
 from pathlib import Path
 
+from directorysync import EventFilter
 from directorysync.v1 import directory_admin_pb2 as admin_pb2
 from directorysync.v1 import directory_ingest_pb2 as ingest_pb2
+from directorysync.v1 import subscriptions_pb2
 from tests.e2e.conftest import Serving
 from tests.support.server import RunningServe
 
@@ -65,6 +67,14 @@ async def test_examples(serving: Serving, tmp_path: Path) -> None:
     _, output = await run(server, tmp_path, *follow, lines=9, waits_for="position.txt")
     assert [line.split()[1] for line in output.splitlines()] == PROVISIONED
 
+    # The program makes it where it is missing; the server is one that other tests use too.
+    mine = subscriptions_pb2.CreateSubscriptionRequest(
+        name="examples",
+        filter=EventFilter(directory_ids=[made.directory.id]),
+        position=subscriptions_pb2.SubscriptionPosition(beginning=True),
+    )
+    async with server.client() as client:
+        await client.admin.CreateSubscription(mine)
     work = (sys.executable, str(EXAMPLES / "subscription_worker.py"), "examples")
     _, output = await run(server, tmp_path, *work, lines=9)
     assert [line.split()[1:] for line in output.splitlines()] == [[kind, "try", "1"] for kind in PROVISIONED]
