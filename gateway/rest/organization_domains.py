@@ -1,7 +1,5 @@
 """`/organization_domains`: the domains of organizations, one by one."""
 
-from collections.abc import Sequence
-
 from directorysync.v1 import directory_admin_pb2 as pb
 from directorysync.v1.resources_pb2 import ORGANIZATION_DOMAIN_STATE_PENDING, Organization, OrganizationDomain
 from gateway.exchange import Answer
@@ -15,12 +13,14 @@ async def create_domain(request: RestRequest) -> Answer:
     """POST: 201. The domain is pending; naming it again changes nothing."""
     body = await request.body()
     body.require("organization_id", "domain")
-    name = (body.text("domain") or "").strip().lower()
-    present = await fetch(request, pb.GetOrganizationRequest(id=body.text("organization_id") or ""))
-    if all(one.domain != name for one in present.domains):
-        added = OrganizationDomain(domain=name, state=ORGANIZATION_DOMAIN_STATE_PENDING)
-        present = await _store(request, present, [*present.domains, added])
-    return json_answer(201, organization_domain(next(one for one in present.domains if one.domain == name)))
+    name = (body.text("domain") or "").strip()
+    message = pb.UpdateOrganizationRequest(
+        id=body.text("organization_id") or "",
+        add_domains=[OrganizationDomain(domain=name, state=ORGANIZATION_DOMAIN_STATE_PENDING)],
+    )
+    stored = (await request.call(request.upstream.admin.UpdateOrganization, message)).organization
+    name = _as_in_dns(name)
+    return json_answer(201, organization_domain(next(one for one in stored.domains if one.domain == name)))
 
 
 async def get_domain(request: RestRequest) -> Answer:
@@ -32,7 +32,8 @@ async def get_domain(request: RestRequest) -> Answer:
 async def delete_domain(request: RestRequest) -> Answer:
     """DELETE: 202, as at WorkOS."""
     owner, domain = await _find(request)
-    await _store(request, owner, [one for one in owner.domains if one.id != domain.id])
+    message = pb.UpdateOrganizationRequest(id=owner.id, remove_domain_ids=[domain.id])
+    await request.call(request.upstream.admin.UpdateOrganization, message)
     return json_answer(202, {})
 
 
@@ -55,6 +56,6 @@ async def _find(request: RestRequest) -> tuple[Organization, OrganizationDomain]
     raise not_found("Organization Domain", wanted)
 
 
-async def _store(request: RestRequest, owner: Organization, domains: Sequence[OrganizationDomain]) -> Organization:
-    message = pb.UpdateOrganizationRequest(id=owner.id, domains=pb.OrganizationDomains(domains=domains))
-    return (await request.call(request.upstream.admin.UpdateOrganization, message)).organization
+def _as_in_dns(name: str) -> str:
+    """A name that the service took, as it keeps it."""
+    return name.lower().encode("idna").decode("ascii").lower().removesuffix(".")

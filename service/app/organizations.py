@@ -91,13 +91,17 @@ class Organizations:
         external_id: str | None,
         domains: Domains | None,
         metadata: Mapping[str, str],
+        added: Domains = (),
+        removed: frozenset[str] = frozenset(),
     ) -> Organization:
         """Change what is not None; a domain that is there already keeps its id. `metadata`: see `with_metadata`.
+        `added` and `removed` (ids) change single domains, whatever others change at the same time.
 
         Needs an unbounded administrator: whose a domain is, is nothing that a bounded one may find out or settle.
         """
         caller.require_unbounded()
         wanted = None if domains is None else check_domains(domains)
+        more = check_domains(added)
         now = self._clock.now()
         with _taken():
             async with transaction(self._pool) as connection:
@@ -108,9 +112,9 @@ class Organizations:
                     before,
                     name=before.name if name is None else check_name(name),
                     external_id=before.external_id if external_id is None else check_external_id(external_id),
-                    domains=before.domains
-                    if wanted is None
-                    else self._domains(organization_id, before.domains, wanted, now),
+                    domains=self._domains(
+                        organization_id, before.domains, _wanted(before.domains, wanted, more, removed), now
+                    ),
                     metadata=with_metadata(before.metadata, metadata),
                 )
                 if after != before:
@@ -146,6 +150,19 @@ class Organizations:
             if name not in known
         ]
         return (*kept, *new)
+
+
+def _wanted(
+    before: Sequence[OrganizationDomain],
+    wanted: Mapping[str, bool] | None,
+    added: Mapping[str, bool],
+    removed: frozenset[str],
+) -> Mapping[str, bool]:
+    if wanted is None:
+        wanted = {domain.domain: domain.verified for domain in before}
+    gone = {domain.domain for domain in before if domain.id in removed}
+    kept = {name: verified for name, verified in wanted.items() if name not in gone}
+    return check_domains({**added, **kept}.items())
 
 
 @contextlib.contextmanager

@@ -95,6 +95,8 @@ class AdminHandlers:
             name=request.name if request.HasField("name") else None,
             external_id=request.external_id if request.HasField("external_id") else None,
             domains=convert.domains_from(request.domains.domains) if request.HasField("domains") else None,
+            added=convert.domains_from(request.add_domains),
+            removed=frozenset(request.remove_domain_ids),
             metadata=dict(request.metadata),
         )
         return pb.UpdateOrganizationResponse(organization=convert.organization(updated))

@@ -70,7 +70,9 @@ async def page(
 
 async def lock(connection: Connection, organization_id: str) -> Organization | None:
     """Hold it until the transaction ends; None when there is none."""
-    row = await connection.fetchrow(SQL["lock"], organization_id)
+    if await connection.fetchval(SQL["lock"], organization_id) is None:
+        return None
+    row = await connection.fetchrow(SQL["locked"], organization_id)
     return None if row is None else organization_from_row(row)
 
 

@@ -345,6 +345,8 @@ class UpdateOrganizationRequest(_message.Message):
     EXTERNAL_ID_FIELD_NUMBER: _builtins.int
     DOMAINS_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    ADD_DOMAINS_FIELD_NUMBER: _builtins.int
+    REMOVE_DOMAIN_IDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Organization id."""
     name: _builtins.str
@@ -359,6 +361,14 @@ class UpdateOrganizationRequest(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Set these keys; an empty value removes its key."""
 
+    @_builtins.property
+    def add_domains(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.OrganizationDomain]:
+        """Besides those that it has, or those in `domains`; what is there already stays as it is."""
+
+    @_builtins.property
+    def remove_domain_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Without these; ids that it does not have change nothing."""
+
     def __init__(
         self,
         *,
@@ -367,10 +377,12 @@ class UpdateOrganizationRequest(_message.Message):
         external_id: _builtins.str | None = ...,
         domains: Global___OrganizationDomains | None = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        add_domains: _abc.Iterable[_resources_pb2.OrganizationDomain] | None = ...,
+        remove_domain_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_external_id", b"_external_id", "_name", b"_name", "domains", b"domains", "external_id", b"external_id", "name", b"name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_external_id", b"_external_id", "_name", b"_name", "domains", b"domains", "external_id", b"external_id", "id", b"id", "metadata", b"metadata", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_external_id", b"_external_id", "_name", b"_name", "add_domains", b"add_domains", "domains", b"domains", "external_id", b"external_id", "id", b"id", "metadata", b"metadata", "name", b"name", "remove_domain_ids", b"remove_domain_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__external_id: _TypeAlias = _typing.Literal["external_id"]  # noqa: Y015
     _WhichOneofArgType__external_id: _TypeAlias = _typing.Literal["_external_id", b"_external_id"]  # noqa: Y015

@@ -73,9 +73,13 @@ SELECT o.id, o.name, o.external_id, o.metadata, o.created_at, o.updated_at,
 
 -- name: lock
 -- Holds an organization against new directories, other changes and its deletion.
+SELECT o.id FROM organization o WHERE o.id = $1 AND o.deleted_at IS NULL FOR UPDATE
+
+-- name: locked
+-- One that is held. In a statement of its own: the one that waited would see the domains from before its wait.
 SELECT o.id, o.name, o.external_id, o.metadata, o.created_at, o.updated_at,
        ARRAY(SELECT m FROM organization_domain m WHERE m.organization_id = o.id ORDER BY m.id) AS domains
-  FROM organization o WHERE o.id = $1 AND o.deleted_at IS NULL FOR UPDATE
+  FROM organization o WHERE o.id = $1
 
 -- name: hold
 -- Holds an organization against its deletion while something is made in it.

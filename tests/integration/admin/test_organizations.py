@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -191,6 +192,30 @@ async def test_an_organization_is_changed_field_by_field(stack: Stack) -> None:
     assert not moved.external_id
     assert (await stack.call("DirectoryAdmin/GetOrganization", id=made.id)).organization == moved
     assert not (await update(domains={})).domains
+
+
+async def test_domains_that_are_added_at_once_are_all_there(stack: Stack) -> None:
+    made = await stack.organization("Acme", domains=domains("a.example", state=VERIFIED))
+
+    async def update(**fields: Any) -> Any:
+        return (await stack.call("DirectoryAdmin/UpdateOrganization", id=made.id, **fields)).organization
+
+    names = [f"d{number}.example" for number in range(8)]
+    await asyncio.gather(*(update(add_domains=domains(name)) for name in names))
+    found = (await stack.call("DirectoryAdmin/GetOrganization", id=made.id)).organization
+    assert sorted(one.domain for one in found.domains) == sorted(["a.example", *names])
+    # What is there already keeps its id and its state.
+    again = await update(add_domains=domains("A.example"))
+    assert again == found
+    gone, *_ = found.domains
+    left = await update(remove_domain_ids=[gone.id, "org_domain_none"], add_domains=domains("new.example"))
+    assert [one.domain for one in left.domains if one in found.domains] == [
+        one.domain for one in found.domains if one.id != gone.id
+    ]
+    assert "new.example" in {one.domain for one in left.domains}
+    with pytest.raises(Refused) as refused:
+        await update(add_domains=domains(*(f"m{number}.example" for number in range(95))))
+    assert refused.value.reason == "ARGUMENT_INVALID"
 
 
 async def test_what_an_organization_cannot_become(stack: Stack) -> None:
