@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 from directorysync.v1 import directory_admin_pb2 as admin
 from directorysync.v1 import events_pb2
 from directorysync.v1 import webhooks_pb2 as pb
-from gateway.config import networks
 from gateway.addresses import AddressPolicy
+from gateway.config import networks
 from gateway.webhooks.dispatcher import Dispatcher
 from gateway.webhooks.settings import WebhookSettings
 from tests.integration.webhooks.conftest import World

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from directorysync.v1 import events_pb2, resources_pb2
 from directorysync.v1 import subscriptions_pb2 as subscriptions
 from directorysync.v1 import webhooks_pb2 as pb
+from gateway.addresses import AddressPolicy
 from gateway.config import networks
 from gateway.problems import Problem, Rule
-from gateway.addresses import AddressPolicy
 from gateway.webhooks.attempts import Attempts, timestamp
 from gateway.webhooks.log import Entry, Page
 from gateway.webhooks.metrics import WebhookMetrics

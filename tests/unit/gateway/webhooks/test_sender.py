@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.config import hosts, networks
 from gateway.addresses import AddressPolicy
+from gateway.config import hosts, networks
 from gateway.webhooks.sender import MAX_BODY, Sender
 from gateway.webhooks.settings import WebhookSettings
 from tests.support.receiver import CUT, HANG, Answer, Receiver, receiving
