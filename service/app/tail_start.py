@@ -74,8 +74,11 @@ async def locate(pool: Pool, scope: Scope, start: Point) -> Place:
         return await _at_time(pool, state, start)
     if scope.directory_id is not None:
         return await _in_directory(pool, state, scope.directory_id, start, cursor)
-    position = state.oldest if start is Edge.BEGINNING else state.newest
-    return Place(state.epoch, position, by_number=False, newest=state.newest)
+    if start is Edge.BEGINNING:
+        return Place(state.epoch, state.oldest, by_number=False, newest=state.newest)
+    # What was committed before now has its position: a write that was answered is not news to who begins behind it.
+    newest = await table.sequence(pool, hinted=False)
+    return Place(state.epoch, newest, by_number=False, newest=newest)
 
 
 async def expired_behind(pool: Pool, directory_id: str | None) -> CursorExpiredError:

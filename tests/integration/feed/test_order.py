@@ -139,7 +139,7 @@ async def test_commands_of_concurrent_transactions_are_not_mixed(database_url: s
 async def test_causality_a_member_is_added_after_both_were_created(replica: Process, log: Log) -> None:
     directory = await log.directory("directory_a")
     other = await log.directory("directory_b")
-    reading = asyncio.create_task(replica.collect(3))
+    reading = asyncio.create_task(replica.collect(3, beginning=True))
     async with log.pool.acquire() as connection, connection.transaction():
         # This transaction has its id before the other begins, and commits after it.
         await append(connection, other, [GROUP])
