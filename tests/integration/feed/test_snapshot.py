@@ -225,13 +225,16 @@ async def test_an_open_snapshot_holds_up_no_writer_and_shows_nothing_of_what_it_
 
 async def test_a_reader_of_a_snapshot_that_does_not_read_is_ended(database_url: str, directories: Directories) -> None:
     await many(directories, 6_000)
-    query = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%' AND query LIKE '%directory_user x%'"
+    reading = "SELECT pid FROM pg_stat_activity WHERE state LIKE 'idle in%' AND query LIKE '%directory_user x%'"
+    pids: set[int] = set()
 
     async def begun() -> bool:
-        return bool((await directories.fetch(query))[0][0])
+        pids.update(row["pid"] for row in await directories.fetch(reading))
+        return bool(pids)
 
     async def over() -> bool:
-        return not await begun()
+        # It reads on a connection of its own, which ends with it.
+        return not await directories.fetch("SELECT FROM pg_stat_activity WHERE pid = ANY ($1::int[])", pids)
 
     async with process(database_url, patience=0.5) as replica:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{replica.server.port}") as channel:

@@ -119,8 +119,9 @@ async def test_closed_pipe_ends_it_quietly(service: FakeDirectorySync, tail: Tai
     async with tail("--from", "beginning", "--output", "json") as process:
         await lines(process, 1)
         process.stdout._transport.close()
-        errors = await process.stderr.read()
-        assert await process.wait() == 0
+        async with asyncio.timeout(60):
+            errors = await process.stderr.read()
+            assert await process.wait() == 0
     assert errors == b""
 
 
