@@ -20,6 +20,8 @@ _PAGE_BYTES = 2 * 1024 * 1024
 _STEP = _PAGE_EVENTS // 2
 _BOUNDED_STEP = 10 * _STEP
 _KEPT_BYTES = 32 * 1024 * 1024
+# So many pages may be read before they are asked for. Among many readers they would push each other out.
+_READ_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +44,26 @@ class Pages:
         self._reads = asyncio.Semaphore(reads)
         self._running: dict[tuple[ChannelKey, int], asyncio.Task[Run]] = {}
         self._kept: OrderedDict[tuple[ChannelKey, int], Run] = OrderedDict()
+        # Pages that nobody has asked for yet.
+        self._ahead: set[tuple[ChannelKey, int]] = set()
         self._bytes = 0
 
     async def read(self, key: ChannelKey, place: int, day: date | None) -> Run:
         """The batches behind a place, whole commands only. `end` is `place` when the next command exceeds a page."""
         name = (key, place)
+        self._ahead.discard(name)
         kept = self._kept.get(name)
         if kept is not None:
             self._kept.move_to_end(name)
             return kept
-        task = self._running.get(name)
-        if task is None:
-            task = asyncio.create_task(self._load(key, place, day))
-            self._running[name] = task
-            task.add_done_callback(lambda done: self._done(name, done))
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._running.get(name) or self._start(name, day))
+
+    def read_ahead(self, key: ChannelKey, run: Run) -> None:
+        """Read the page behind this one while this one is sent, if there are few who would want that."""
+        name = (key, run.end)
+        if name not in self._kept and name not in self._running and len(self._ahead) < _READ_AHEAD:
+            self._ahead.add(name)
+            self._start(name, run.day)
 
     async def command(self, key: ChannelKey, place: int, whole: int) -> AsyncGenerator[Batch]:
         """The one command behind `place`, in parts, however large it is. Without a wanted event: one empty batch.
@@ -81,7 +88,13 @@ class Pages:
     def forget(self) -> None:
         """The database is another one."""
         self._kept.clear()
+        self._ahead.clear()
         self._bytes = 0
+
+    def _start(self, name: tuple[ChannelKey, int], day: date | None) -> "asyncio.Task[Run]":
+        task = self._running[name] = asyncio.create_task(self._load(*name, day))
+        task.add_done_callback(lambda done: self._done(name, done))
+        return task
 
     async def _load(self, key: ChannelKey, place: int, day: date | None) -> Run:
         page = await self._page(key, place, day)
@@ -106,17 +119,17 @@ class Pages:
 
     def _done(self, name: tuple[ChannelKey, int], task: "asyncio.Task[Run]") -> None:
         del self._running[name]
-        if task.cancelled() or task.exception() is not None:
-            return
-        run = task.result()
+        run = None if task.cancelled() or task.exception() is not None else task.result()
         # A page that reached the end grows; the others stay true.
-        if run.complete or run.lost or run.end == name[1]:
+        if run is None or run.complete or run.lost or run.end == name[1]:
+            self._ahead.discard(name)
             return
         self._kept[name] = run
         self._bytes += _size(name[0], run.batches)
         while self._bytes > _KEPT_BYTES and self._kept:
-            (key, _), oldest = self._kept.popitem(last=False)
-            self._bytes -= _size(key, oldest.batches)
+            dropped, oldest = self._kept.popitem(last=False)
+            self._ahead.discard(dropped)
+            self._bytes -= _size(dropped[0], oldest.batches)
 
 
 def _size(key: ChannelKey, batches: Iterable[Batch]) -> int:

@@ -130,6 +130,8 @@ class Reader:
         if run is None or (run.end == self.place and not run.complete):
             self._parts = self._pages.command(self._key, self.place, self.cursor)
             return await anext(self._parts, None)
+        if not run.complete:
+            self._pages.read_ahead(self._key, run)
         self._run, self._batches = run, iter(run.batches)
         return next(self._batches, None)
 

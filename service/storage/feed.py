@@ -64,7 +64,7 @@ class Page:
 class Packed:
     """A page as those take it who send its events on; `end`, `complete` and `lost` as in Page.
 
-    Of its events the `places`, whether each `ends` a command, and the length of each frame (frame_v1) in `body`, 0 for
+    Of its events the `places`, whether each `ends` a command, and the length of each frame in `body`, 0 for
     a type that was not asked for.
     """
 
@@ -170,7 +170,8 @@ _Packing = tuple[Sequence[int], Sequence[bool], Sequence[int], bytes]
 
 
 def _packed(row: asyncpg.Record) -> _Packing:
-    return row["places"] or (), row["ends"] or (), row["sizes"] or (), row["body"] or b""
+    body = row["start"] + row["body"] if row["body"] is not None else b""
+    return row["places"] or (), row["ends"] or (), row["sizes"] or (), body
 
 
 def _whole_end(found: _Packing, after: int) -> int:

@@ -87,9 +87,10 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
 
 -- name: packed_by_position
 -- As page_by_position, in one row: of its events the places, whether each ends a command, the length of each frame (0 for
--- a type that is not wanted) and the frames in one piece; `gone` when an event has no row any more. For those who send pages
--- on, to whom a row for each event would cost several times what the rest does.
-SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.sizes, p.body, p.total, p.gone
+-- a type that is not wanted) and the frames in one piece but for the `start` of the first; `gone` when an event has no row any
+-- more. For those who send pages on, to whom a row for each event would cost several times what the rest does. What starts a
+-- frame is a delimiter here: putting it before each payload would copy each twice more.
+SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.sizes, p.start, p.body, p.total, p.gone
   FROM feed_state s
   CROSS JOIN LATERAL (
     SELECT l.newest, least(l.upto, l.newest) AS upto,
@@ -98,13 +99,16 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.siz
                    (((SELECT min(f.pos) FROM feed f WHERE f.pos > $1) - 1) / $2::bigint + 2) * $2 AS upto) l
   ) w
   CROSS JOIN LATERAL (
-    SELECT array_agg(r.pos) AS places, array_agg(r.transaction_end) AS ends, array_agg(coalesce(octet_length(r.frame), 0)) AS sizes,
-           string_agg(r.frame, ''::bytea) AS body, max(r.total) AS total, bool_or(r.type IS NULL) AS gone
+    SELECT array_agg(r.pos) AS places, array_agg(r.transaction_end) AS ends,
+           array_agg(coalesce(octet_length(r.start) + r.size, 0)) AS sizes,
+           (array_agg(r.start) FILTER (WHERE r.start IS NOT NULL))[1] AS start, string_agg(r.payload, r.start) AS body,
+           max(r.total) AS total, bool_or(r.type IS NULL) AS gone
       FROM (
         SELECT q.*, sum(q.size) OVER (ORDER BY q.pos) - q.size AS before, count(*) OVER () AS total
           FROM (
-            SELECT f.pos, f.transaction_end, e.type, CASE WHEN e.wanted THEN frame_v1(e.payload) END AS frame,
-                   CASE WHEN e.wanted THEN octet_length(e.payload) ELSE 0 END AS size
+            SELECT f.pos, f.transaction_end, e.type, CASE WHEN e.wanted THEN e.payload END AS payload,
+                   CASE WHEN e.wanted THEN octet_length(e.payload) ELSE 0 END AS size,
+                   CASE WHEN e.wanted THEN frame_start_v1(octet_length(e.payload)) END AS start
               FROM (
                 SELECT i.* FROM feed i
                  WHERE i.pos > $1 AND i.pos <= w.upto
@@ -131,17 +135,20 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.siz
 -- name: packed_by_number
 -- Events of directory $1 behind number $2, at most $4 and before $3 bytes but for the first, not looking at days before
 -- $5; $6 and $7 as above. One row if the directory has a log, as packed_by_position gives it.
-SELECT s.epoch, h.seq AS newest, (SELECT feed_is_here_v1()) AS here, p.places, p.ends, p.sizes, p.body, p.day
+SELECT s.epoch, h.seq AS newest, (SELECT feed_is_here_v1()) AS here, p.places, p.ends, p.sizes, p.start, p.body, p.day
   FROM feed_state s
   JOIN head h ON h.directory_id = $1
   CROSS JOIN LATERAL (
-    SELECT array_agg(r.seq) AS places, array_agg(r.transaction_end) AS ends, array_agg(coalesce(octet_length(r.frame), 0)) AS sizes,
-           string_agg(r.frame, ''::bytea) AS body, max(r.day) AS day
+    SELECT array_agg(r.seq) AS places, array_agg(r.transaction_end) AS ends,
+           array_agg(coalesce(octet_length(r.start) + r.size, 0)) AS sizes,
+           (array_agg(r.start) FILTER (WHERE r.start IS NOT NULL))[1] AS start, string_agg(r.payload, r.start) AS body,
+           max(r.day) AS day
       FROM (
         SELECT q.*, sum(q.size) OVER (ORDER BY q.seq) - q.size AS before
           FROM (
-            SELECT x.seq, x.day, x.transaction_end, CASE WHEN x.wanted THEN frame_v1(x.payload) END AS frame,
-                   CASE WHEN x.wanted THEN octet_length(x.payload) ELSE 0 END AS size
+            SELECT x.seq, x.day, x.transaction_end, CASE WHEN x.wanted THEN x.payload END AS payload,
+                   CASE WHEN x.wanted THEN octet_length(x.payload) ELSE 0 END AS size,
+                   CASE WHEN x.wanted THEN frame_start_v1(octet_length(x.payload)) END AS start
               FROM (
                 SELECT e.*, $6::text[] IS NULL OR e.type = ANY ($6)
                             OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b (beginning) WHERE starts_with(e.type, b.beginning))

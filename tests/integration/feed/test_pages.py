@@ -84,6 +84,6 @@ async def test_the_database_frames_events_as_the_service_does(database_url: str,
     payload = b"x" * length
     connection = await asyncpg.connect(database_url)
     try:
-        assert await connection.fetchval("SELECT frame_v1($1)", payload) == EventWire().frame(payload)
+        assert await connection.fetchval("SELECT frame_start_v1($1)", length) + payload == EventWire().frame(payload)
     finally:
         await connection.close()
