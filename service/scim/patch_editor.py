@@ -176,11 +176,7 @@ class Editor:
         self.notes.append(Diagnostic(str(path.attribute or path.urn)[:200], "unknown attribute"))
         current = self._current(path)
         if path.filter is not None:
-            for element in self._selected(path, current):
-                if path.sub is not None:
-                    _set(element, path.sub, kept)
-                elif isinstance(kept, dict):
-                    element.update(kept)
+            self._assign_unknown(path, kept, current)
         elif path.sub is not None:
             holder = current if isinstance(current, dict) else {}
             _set(holder, path.sub, kept)
@@ -189,6 +185,19 @@ class Editor:
             merge_values(current, kept, self._spend)
         else:
             self._put(path, kept)
+
+    def _assign_unknown(self, path: PatchPath, kept: Any, current: Any) -> None:
+        """Values that a filter selects where no schema says what they hold; the first of its kind is made."""
+        chosen = self._selected(path, current)
+        described = None if chosen or kept is None else described_by(path.filter)
+        if described is not None:
+            chosen = [described]
+            self._put(path, [*_as_list(current), described])
+        for element in chosen:
+            if path.sub is not None:
+                _set(element, path.sub, kept)
+            elif isinstance(kept, dict):
+                element.update(kept)
 
     def _assign_extension(self, path: PatchPath, schema: Schema, value: object, *, add: bool) -> None:
         if value is None:

@@ -67,7 +67,10 @@ RAW = {"userName": "a", "badges": [{"kind": "x", "n": 1}, {"kind": "y"}], "shoe"
         (op("replace", 'badges[kind eq "x"].n', 2), {"badges": [{"kind": "x", "n": 2}, {"kind": "y"}]}),
         (op("replace", 'badges[kind eq "x"]', {"n": 3}), {"badges": [{"kind": "x", "n": 3}, {"kind": "y"}]}),
         (op("replace", 'badges[kind eq "x"].n', None), {"badges": [{"kind": "x"}, {"kind": "y"}]}),
-        (op("replace", 'badges[kind eq "z"].n', 2), {}),
+        (
+            op("replace", 'badges[kind eq "z"].n', 2),
+            {"badges": [{"kind": "x", "n": 1}, {"kind": "y"}, {"kind": "z", "n": 2}]},
+        ),
         (op("remove", 'badges[kind eq "x"]'), {"badges": [{"kind": "y"}]}),
         (op("replace", "shoe.width", 3), {"shoe": {"size": 9, "width": 3}}),
         (op("remove", "shoe.size"), {"shoe": None}),
