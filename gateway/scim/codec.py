@@ -22,6 +22,8 @@ def _negotiated(accept: bytes) -> bytes | None:
     weights: dict[str, float] = {}
     for part in accept.decode("latin-1").lower().split(","):
         media_range, *parameters = (piece.strip() for piece in part.split(";"))
+        if media_range == "*":
+            media_range = "*/*"  # as old Java clients write it
         if media_range:
             weights[media_range] = max(weights.get(media_range, 0.0), _weight(parameters))
     if not weights:

@@ -42,7 +42,7 @@ def parse_query(query_string: bytes) -> Query:
     """Parameters of a URL. Names in any case, unknown ones ignored, `+` and `%20` are spaces. Raises 400."""
     if not query_string:
         return Query()
-    seen: set[str] = set()
+    seen: dict[str, bytes] = {}
     given: list[tuple[str, Any]] = []
     for part in query_string.split(b"&"):
         raw_name, _, raw_value = part.partition(b"=")
@@ -50,8 +50,10 @@ def parse_query(query_string: bytes) -> Query:
         if name not in _PARAMETERS:
             continue
         if name in seen and name not in _LISTS:
+            if seen[name] == raw_value:
+                continue
             raise invalid_value(f"The parameter {name} is given twice.")
-        seen.add(name)
+        seen[name] = raw_value
         given.append((name, _decoded(name, raw_value)))
     return _query(given)
 

@@ -10,6 +10,7 @@ from service.domain.custom_attributes import changed_attributes, custom_attribut
 from service.domain.equality import same
 from service.scim.keys import user_key
 from service.scim.limits import is_key
+from service.scim.member_refs import referred_id
 from service.scim.primary import primary_email
 from service.scim.schema import ENTERPRISE_USER
 
@@ -109,7 +110,7 @@ def profile_of(document: Document) -> dict[str, Any]:
         "job_title": text(document.get("title")),
         "department_name": text(enterprise.get("department")),
         "employee_number": text(enterprise.get("employeeNumber")),
-        "manager_id": text(manager.get("value")) if isinstance(manager, dict) else None,
+        "manager_id": referred_id(manager) if isinstance(manager, dict) else None,
         "state": "inactive" if document.get("active") is False else "active",
     }
 

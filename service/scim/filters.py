@@ -197,10 +197,17 @@ class FilterParser:
         inner = self.bracketed(target)
         sub = self.after_bracket()
         if sub is not None:
-            self._parent = target
-            inner = all_of([inner, self._comparison(*self._inner_name(sub))])
-            self._parent = None
+            inner = all_of([inner, self._inner_comparison(target, sub)])
+        elif self._peek() in _OPERATORS and target.attribute is not None and target.attribute.value_attribute:
+            # emails[type eq "work"] eq "x": what stands for an attribute elsewhere stands for its values here
+            inner = all_of([inner, self._inner_comparison(target, target.attribute.value_attribute.name)])
         return ValuePath(AttrPath(target.urn, target.name), inner)
+
+    def _inner_comparison(self, target: Target, sub: str) -> Filter:
+        self._parent = target
+        comparison = self._comparison(*self._inner_name(sub))
+        self._parent = None
+        return comparison
 
     def _inner_name(self, name: str) -> tuple[AttrPath, Attribute | None]:
         """A sub-attribute of the value path's attribute; a PATCH path may name unknown ones (row X05)."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -57,11 +58,35 @@ def _elements(value: object) -> list[Any]:
                 break
     if value is None:
         return []
-    if not isinstance(value, list):
-        return [value]
-    if any(type(element) is list for element in value):
-        return [one for element in value for one in (element if isinstance(element, list) else [element])]
-    return value
+    elements = value if isinstance(value, list) else [value]
+    if any(map(_holds_several, elements)):
+        return [one for element in elements for one in _spread(element)]
+    return elements
+
+
+def _holds_several(element: Any) -> bool:
+    return type(element) is list or (type(element) is dict and type(element.get("value")) is list)
+
+
+def _spread(element: Any) -> list[Any]:
+    """What a list stands for in the place of one member: each of its own, or of the ids it has as ``value``."""
+    if isinstance(element, dict) and isinstance(ids := element.get("value"), list):
+        return [{"type": element.get("type"), "value": one} for one in ids]
+    return element if isinstance(element, list) else [element]
+
+
+def referred_id(reference: Mapping[str, Any]) -> str | None:
+    """The id in a reference to a user, such as that to the manager: its ``value``, or the end of a URL."""
+    value = reference.get("value")
+    if isinstance(value, str) and value and _LOCATION.match(value) is None:
+        return value
+    ref = _read_member(dict(reference))
+    return ref.value if ref else None
+
+
+def id_in_location(location: str) -> str:
+    """The id at the end of the URL of a user or group; other text as it is."""
+    return location.rstrip("/").rsplit("/", 1)[-1] if _LOCATION.match(location) else location
 
 
 def _read_member(element: object) -> MemberRef | None:

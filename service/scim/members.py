@@ -12,7 +12,7 @@ from service.scim.coercion import Diagnostic, Notes
 from service.scim.errors import InvalidValue, TooMany
 from service.scim.filter_ast import Compare, Filter, Or, size, work_of_text
 from service.scim.match import value_test
-from service.scim.member_refs import MemberRef, read_members
+from service.scim.member_refs import MemberRef, id_in_location, read_members
 from service.scim.messages import Operation
 from service.scim.patch import is_whole, named_values, path_of_key
 from service.scim.paths import PatchPath, parse_path
@@ -176,15 +176,15 @@ def _selected(operation: Operation, path: PatchPath, condition: Filter, notes: N
 
 
 def _named_ids(condition: Filter) -> tuple[str, ...] | None:
-    """The ids of ``value eq "a" or value eq "b" …``; None for any other filter."""
+    """The ids of ``value eq "a" or $ref eq "…/Users/b" …``; None for any other filter."""
     terms = condition.terms if isinstance(condition, Or) else (condition,)
     ids: dict[str, None] = {}
     for term in terms:
-        if not isinstance(term, Compare) or term.op != "eq" or term.path.name != "value" or term.path.sub:
+        if not isinstance(term, Compare) or term.op != "eq" or term.path.name not in {"value", "$ref"} or term.path.sub:
             return None
         if not isinstance(term.value, str):
             return None
-        ids[term.value] = None
+        ids[term.value if term.path.name == "value" else id_in_location(term.value)] = None
     return tuple(ids)
 
 
