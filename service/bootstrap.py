@@ -130,7 +130,7 @@ class _Parts:
             pool, sealing=sealing, new_ids=self.ids, clock=self.clock, http_allowed=config.webhook_allow_http
         )
         self.webhook_dispatch = WebhookDispatch(
-            pool, sealing=sealing, new_ids=self.ids, clock=self.clock, telemetry=self.telemetry
+            pool, log=log, sealing=sealing, clock=self.clock, telemetry=self.telemetry
         )
         self.edge = Edge(
             self._methods(log),

@@ -10,6 +10,7 @@ from gateway.webhooks.log import Entry
 
 _DIRECTORY: Final = "directory_00000000000000000000000000"
 _ORGANIZATION: Final = "org_00000000000000000000000000"
+_ENDPOINT: Final = "we_00000000000000000000000000"
 _USER: Final = "directory_user_00000000000000000000000000"
 _GROUP: Final = "directory_group_00000000000000000000000000"
 _TOKEN: Final = "directory_token_00000000000000000000000000"  # noqa: S105 (an id)
@@ -36,6 +37,8 @@ def sample(event_type: str, replay_id: str, at: Timestamp) -> Entry:
     elif room == "token":
         token = events_pb2.DirectoryToken(id=_TOKEN, directory_id=_DIRECTORY, suffix="abcd", create_time=at)
         event.token.CopyFrom(token)
+    elif event_type == "webhook_endpoint.disabled":
+        event.webhook_endpoint.CopyFrom(_disabled(at))
     elif room == "" and event_type.startswith("dsync."):
         event.directory.CopyFrom(_directory(at))
     else:
@@ -52,6 +55,12 @@ def _directory(at: Timestamp) -> pb.Directory:
         state=pb.DIRECTORY_STATE_LINKED,
         create_time=at,
         update_time=at,
+    )
+
+
+def _disabled(at: Timestamp) -> events_pb2.WebhookEndpointDisabled:
+    return events_pb2.WebhookEndpointDisabled(
+        id=_ENDPOINT, status_reason="the receiver answered 410 Gone", failing_since_time=at
     )
 
 

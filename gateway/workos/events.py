@@ -11,6 +11,7 @@ from gateway.workos import json
 from gateway.workos.directories import directory_type, event_directory, event_token
 from gateway.workos.times import time_text
 from gateway.workos.users import directory_group, directory_user
+from gateway.workos.webhooks import disabled_endpoint
 
 Resolved = directory_sync_pb2.ResolvedMembership
 
@@ -53,6 +54,8 @@ def _data(event: events_pb2.Event, membership: Resolved | None) -> dict[str, Any
         return _with_previous(event_directory(event.directory, deleted=deleted), event, _previous_of_directory)
     if kind == "token":
         return event_token(event.token, event.organization_id)
+    if kind == "webhook_endpoint":
+        return disabled_endpoint(event)
     return {"directory_id": event.directory_id, "organization_id": event.organization_id}
 
 

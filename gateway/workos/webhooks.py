@@ -3,6 +3,7 @@
 import base64
 from typing import Any, Final
 
+from directorysync.v1 import events_pb2
 from directorysync.v1 import webhooks_pb2 as pb
 from gateway.workos.times import optional_time, time_text
 
@@ -32,6 +33,20 @@ def webhook_endpoint(message: pb.WebhookEndpoint) -> dict[str, Any]:
         "status_reason": message.status_reason or None,
         "failing_since": optional_time(message, "failing_since_time"),
         "secrets": [_secret(secret) for secret in message.secrets],
+    }
+
+
+def disabled_endpoint(event: events_pb2.Event) -> dict[str, Any]:
+    """The `data` of `webhook_endpoint.disabled`. The directory is that whose event had waited longest."""
+    message = event.webhook_endpoint
+    return {
+        "object": "webhook_endpoint",
+        "id": message.id,
+        "status": "disabled",
+        "status_reason": message.status_reason,
+        "failing_since": optional_time(message, "failing_since_time"),
+        "directory_id": event.directory_id,
+        "organization_id": event.organization_id,
     }
 
 

@@ -8,19 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from service.app.clock import Clock, IdSource
+from service.app.clock import Clock
+from service.app.eventlog import EventLog
 from service.app.sealing import Sealing
 from service.app.webhooks import opened
 from service.domain import ids
+from service.domain.change import Change, ChangeType
 from service.domain.cursor import decode, feed_cursor
 from service.domain.errors import LeaseLostError
-from service.domain.webhook import KEPT, Record
+from service.domain.webhook import KEPT, DisabledEndpoint, Record
 from service.storage import feed as feed_table
 from service.storage import subscriptions as subscriptions_table
 from service.storage import webhook_deliveries as deliveries_table
 from service.storage import webhooks as table
 from service.storage.credentials import CONNECTION_ERRORS
-from service.storage.database import Pool
+from service.storage.database import Connection, Pool
 from service.storage.transaction import transaction
 from service.storage.webhooks import Targets
 from service.telemetry import Telemetry
@@ -42,10 +44,10 @@ class _Waiting:
 class WebhookDispatch:
     """For callers of scope `deliver`. `run()` must be running: it keeps house."""
 
-    def __init__(self, pool: Pool, *, sealing: Sealing, new_ids: IdSource, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(self, pool: Pool, *, log: EventLog, sealing: Sealing, clock: Clock, telemetry: Telemetry) -> None:
         self._pool = pool
+        self._log = log
         self._sealing = sealing
-        self._ids = new_ids
         self._clock = clock
         self._telemetry = telemetry
         self._waiting: list[_Waiting] = []
@@ -120,12 +122,27 @@ class WebhookDispatch:
                         connection, subscription_id, record.lease_epoch, record.cursor
                     )
             await deliveries_table.write(connection, kept)
-            for record in kept:
-                if record.disable_reason:
-                    version = await table.next_version(connection)
-                    now = self._clock.now()
-                    await deliveries_table.disable(connection, record.endpoint_id, record.disable_reason, now, version)
+            appended = await self._disable(connection, [record for record in kept if record.disable_reason])
+        if appended:
+            self._log.committed()
         return {record.endpoint_id for record in records} - held
+
+    async def _disable(self, connection: Connection, records: Sequence[Record]) -> bool:
+        """Turn endpoints off and tell it in the log; whether anything was told."""
+        told: list[tuple[tuple[str, str], DisabledEndpoint]] = []
+        for record in records:
+            version = await table.next_version(connection)
+            off = await deliveries_table.disable(
+                connection, record.endpoint_id, record.disable_reason, self._clock.now(), version
+            )
+            place = await deliveries_table.longest_waiting(connection, record.endpoint_id)
+            if off is not None and place is not None:
+                told.append((place, off))
+        # Heads of several directories are taken in the order in which every writer takes them.
+        for (directory_id, organization_id), off in sorted(told, key=lambda one: one[0]):
+            change = Change(ChangeType.WEBHOOK_ENDPOINT_DISABLED, off)
+            await self._log.append(connection, directory_id, organization_id, [change], "")
+        return bool(told)
 
     async def run(self) -> None:
         """Until cancelled: what is past its time is taken away in small steps."""

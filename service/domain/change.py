@@ -9,6 +9,7 @@ from typing import Any
 from service.domain.directory import Directory, DirectoryToken
 from service.domain.group import Group, Member
 from service.domain.user import User
+from service.domain.webhook import DisabledEndpoint
 
 
 class ChangeType(StrEnum):
@@ -31,6 +32,8 @@ class ChangeType(StrEnum):
     NESTED_GROUP_REMOVED = "dsync.group.group_removed"
     TOKEN_CREATED = "dsync.token.created"  # noqa: S105 (a type of event)
     TOKEN_REVOKED = "dsync.token.revoked"  # noqa: S105
+    # Not `dsync.`: who asks for `dsync.*` asks for what happens in directories.
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint.disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class GroupMember:
     group_version: int = 0
 
 
-Entity = User | Group | GroupMember | Directory | DirectoryToken
+Entity = User | Group | GroupMember | Directory | DirectoryToken | DisabledEndpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,15 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class DisabledEndpoint:
+    """An endpoint that turned itself off, as its event tells it."""
+
+    id: str
+    reason: str
+    failing_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One request. `error` is empty or a word of WebhookAttempt.error."""
 

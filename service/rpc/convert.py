@@ -17,6 +17,7 @@ from service.domain.organization import Organization, OrganizationDomain
 from service.domain.policy import Deactivation, Policy
 from service.domain.portal_link import PortalLink
 from service.domain.user import User
+from service.domain.webhook import DisabledEndpoint
 
 _encode = msgspec.json.encode
 _DIRECTORY_STATES = {
@@ -193,6 +194,13 @@ def token(value: DirectoryToken) -> events_pb2.DirectoryToken:
     )
 
 
+def disabled_endpoint(value: DisabledEndpoint) -> events_pb2.WebhookEndpointDisabled:
+    """DisabledEndpoint -> events.proto."""
+    return events_pb2.WebhookEndpointDisabled(
+        id=value.id, status_reason=value.reason, failing_since_time=timestamp(value.failing_since)
+    )
+
+
 def user(value: User) -> resources_pb2.DirectoryUser:
     """User -> resources.proto."""
     fields = value.profile
@@ -274,6 +282,8 @@ def event_bytes(value: Event) -> bytes:
         message.membership.CopyFrom(membership(entity))
     elif isinstance(entity, Directory):
         message.directory.CopyFrom(directory(entity, sequence=value.seq))
+    elif isinstance(entity, DisabledEndpoint):
+        message.webhook_endpoint.CopyFrom(disabled_endpoint(entity))
     else:
         message.token.CopyFrom(token(entity))
     return message.SerializeToString()

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from service.domain.webhook import Attempt, Delivery, DeliveryState, Lane, Record, Replay
+from service.domain.webhook import Attempt, Delivery, DeliveryState, DisabledEndpoint, Lane, Record, Replay
 from service.storage.database import Connection, Pool
 from service.storage.queries import load_queries
 
@@ -38,9 +38,18 @@ async def write(connection: Connection, records: Sequence[Record]) -> None:
         await connection.execute(SQL["set_failing"], ids, since)
 
 
-async def disable(connection: Connection, endpoint_id: str, reason: str, at: datetime, version: int) -> None:
-    """Turn an endpoint off."""
-    await connection.execute(SQL["disable"], endpoint_id, reason, at, version)
+async def disable(
+    connection: Connection, endpoint_id: str, reason: str, at: datetime, version: int
+) -> DisabledEndpoint | None:
+    """Turn an endpoint off; None: it was off."""
+    row = await connection.fetchrow(SQL["disable"], endpoint_id, reason, at, version)
+    return None if row is None else DisabledEndpoint(endpoint_id, reason, row["failing_since"])
+
+
+async def longest_waiting(connection: Connection, endpoint_id: str) -> tuple[str, str] | None:
+    """Directory and organization of the lane that has waited longest; None: nothing waits."""
+    row = await connection.fetchrow(SQL["longest_waiting"], endpoint_id)
+    return None if row is None else (row["id"], row["organization_id"])
 
 
 async def page(

@@ -24,6 +24,7 @@ KNOWN = (
     "dsync.group.group_removed",
     "dsync.token.created",
     "dsync.token.revoked",
+    "webhook_endpoint.disabled",
 )
 """Those of this release."""
 

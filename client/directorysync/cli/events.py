@@ -168,4 +168,6 @@ def _about(event: Event) -> str:
             return f"{subject.member_id} {subject.member_name}  in  {subject.group_id} {subject.group_name}"
         case "token":
             return str(subject.id)
+        case "webhook_endpoint":
+            return f"{subject.id}  {subject.status_reason}"
     return ""

@@ -26,7 +26,7 @@ from directorysync.v1 import resources_pb2 as directorysync_dot_v1_dot_resources
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64irectorysync/v1/events.proto\x12\x10\x64irectorysync.v1\x1a directorysync/v1/resources.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x04\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x14\n\x0c\x64irectory_id\x18\x03 \x01(\t\x12\x17\n\x0forganization_id\x18\x04 \x01(\t\x12\x1a\n\x12\x64irectory_sequence\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0etransaction_id\x18\x07 \x01(\t\x12\x17\n\x0ftransaction_end\x18\x08 \x01(\x08\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x30\n\tdirectory\x18\n \x01(\x0b\x32\x1b.directorysync.v1.DirectoryH\x00\x12/\n\x04user\x18\x0b \x01(\x0b\x32\x1f.directorysync.v1.DirectoryUserH\x00\x12\x31\n\x05group\x18\x0c \x01(\x0b\x32 .directorysync.v1.DirectoryGroupH\x00\x12\x32\n\nmembership\x18\r \x01(\x0b\x32\x1c.directorysync.v1.MembershipH\x00\x12\x31\n\x05token\x18\x0e \x01(\x0b\x32 .directorysync.v1.DirectoryTokenH\x00\x12 \n\x18previous_attributes_json\x18\x0f \x01(\tB\x06\n\x04\x64\x61ta\"\x88\x02\n\x0e\x44irectoryToken\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64irectory_id\x18\x02 \x01(\t\x12\x0e\n\x06suffix\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"M\n\x0b\x45ventFilter\x12\x15\n\rdirectory_ids\x18\x01 \x03(\t\x12\x18\n\x10organization_ids\x18\x02 \x03(\t\x12\r\n\x05types\x18\x03 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64irectorysync/v1/events.proto\x12\x10\x64irectorysync.v1\x1a directorysync/v1/resources.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x04\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x14\n\x0c\x64irectory_id\x18\x03 \x01(\t\x12\x17\n\x0forganization_id\x18\x04 \x01(\t\x12\x1a\n\x12\x64irectory_sequence\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0etransaction_id\x18\x07 \x01(\t\x12\x17\n\x0ftransaction_end\x18\x08 \x01(\x08\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x30\n\tdirectory\x18\n \x01(\x0b\x32\x1b.directorysync.v1.DirectoryH\x00\x12/\n\x04user\x18\x0b \x01(\x0b\x32\x1f.directorysync.v1.DirectoryUserH\x00\x12\x31\n\x05group\x18\x0c \x01(\x0b\x32 .directorysync.v1.DirectoryGroupH\x00\x12\x32\n\nmembership\x18\r \x01(\x0b\x32\x1c.directorysync.v1.MembershipH\x00\x12\x31\n\x05token\x18\x0e \x01(\x0b\x32 .directorysync.v1.DirectoryTokenH\x00\x12\x45\n\x10webhook_endpoint\x18\x10 \x01(\x0b\x32).directorysync.v1.WebhookEndpointDisabledH\x00\x12 \n\x18previous_attributes_json\x18\x0f \x01(\tB\x06\n\x04\x64\x61ta\"\x88\x02\n\x0e\x44irectoryToken\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64irectory_id\x18\x02 \x01(\t\x12\x0e\n\x06suffix\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"t\n\x17WebhookEndpointDisabled\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rstatus_reason\x18\x02 \x01(\t\x12\x36\n\x12\x66\x61iling_since_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"M\n\x0b\x45ventFilter\x12\x15\n\rdirectory_ids\x18\x01 \x03(\t\x12\x18\n\x10organization_ids\x18\x02 \x03(\t\x12\r\n\x05types\x18\x03 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'directorysync.v1.events_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENT']._serialized_start=119
-  _globals['_EVENT']._serialized_end=640
-  _globals['_DIRECTORYTOKEN']._serialized_start=643
-  _globals['_DIRECTORYTOKEN']._serialized_end=907
-  _globals['_EVENTFILTER']._serialized_start=909
-  _globals['_EVENTFILTER']._serialized_end=986
+  _globals['_EVENT']._serialized_end=711
+  _globals['_DIRECTORYTOKEN']._serialized_start=714
+  _globals['_DIRECTORYTOKEN']._serialized_end=978
+  _globals['_WEBHOOKENDPOINTDISABLED']._serialized_start=980
+  _globals['_WEBHOOKENDPOINTDISABLED']._serialized_end=1096
+  _globals['_EVENTFILTER']._serialized_start=1098
+  _globals['_EVENTFILTER']._serialized_end=1175
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,7 @@ class Event(_message.Message):
     GROUP_FIELD_NUMBER: _builtins.int
     MEMBERSHIP_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
+    WEBHOOK_ENDPOINT_FIELD_NUMBER: _builtins.int
     PREVIOUS_ATTRIBUTES_JSON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`event_` and a ULID."""
@@ -48,7 +49,8 @@ class Event(_message.Message):
     `dsync.restored` (enabled again), `dsync.deleted`, `dsync.user.created`, `dsync.user.updated`, `dsync.user.deleted`,
     `dsync.group.created`, `dsync.group.updated`, `dsync.group.deleted`, `dsync.group.user_added`,
     `dsync.group.user_removed`, `dsync.group.group_added`, `dsync.group.group_removed` (nested groups),
-    `dsync.token.created`, `dsync.token.revoked`. The set grows: ignore what you do not know. Memberships of a deleted
+    `dsync.token.created`, `dsync.token.revoked`, `webhook_endpoint.disabled` (an endpoint that failed for days, or answered
+    410, is sent nothing more: in the log of the directory that had waited longest for it). The set grows: ignore what you do not know. Memberships of a deleted
     user or group end with it and are not announced one by one.
     """
     directory_id: _builtins.str
@@ -92,6 +94,10 @@ class Event(_message.Message):
     def token(self) -> Global___DirectoryToken:
         """Of `dsync.token.*`."""
 
+    @_builtins.property
+    def webhook_endpoint(self) -> Global___WebhookEndpointDisabled:
+        """Of `webhook_endpoint.disabled`."""
+
     def __init__(
         self,
         *,
@@ -109,13 +115,14 @@ class Event(_message.Message):
         group: _resources_pb2.DirectoryGroup | None = ...,
         membership: _resources_pb2.Membership | None = ...,
         token: Global___DirectoryToken | None = ...,
+        webhook_endpoint: Global___WebhookEndpointDisabled | None = ...,
         previous_attributes_json: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "data", b"data", "directory", b"directory", "group", b"group", "membership", b"membership", "token", b"token", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "data", b"data", "directory", b"directory", "group", b"group", "membership", b"membership", "token", b"token", "user", b"user", "webhook_endpoint", b"webhook_endpoint"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "data", b"data", "directory", b"directory", "directory_id", b"directory_id", "directory_sequence", b"directory_sequence", "group", b"group", "id", b"id", "membership", b"membership", "organization_id", b"organization_id", "previous_attributes_json", b"previous_attributes_json", "request_id", b"request_id", "token", b"token", "transaction_end", b"transaction_end", "transaction_id", b"transaction_id", "type", b"type", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "data", b"data", "directory", b"directory", "directory_id", b"directory_id", "directory_sequence", b"directory_sequence", "group", b"group", "id", b"id", "membership", b"membership", "organization_id", b"organization_id", "previous_attributes_json", b"previous_attributes_json", "request_id", b"request_id", "token", b"token", "transaction_end", b"transaction_end", "transaction_id", b"transaction_id", "type", b"type", "user", b"user", "webhook_endpoint", b"webhook_endpoint"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["directory", "user", "group", "membership", "token"]  # noqa: Y015
+    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["directory", "user", "group", "membership", "token", "webhook_endpoint"]  # noqa: Y015
     _WhichOneofArgType_data: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_data) -> _WhichOneofReturnType_data | None: ...
 
@@ -174,6 +181,38 @@ class DirectoryToken(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DirectoryToken: _TypeAlias = DirectoryToken  # noqa: Y015
+
+@_typing.final
+class WebhookEndpointDisabled(_message.Message):
+    """A webhook endpoint that turned itself off. Without its URL: who reads one directory reads this."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    STATUS_REASON_FIELD_NUMBER: _builtins.int
+    FAILING_SINCE_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """`we_` and a ULID."""
+    status_reason: _builtins.str
+    """As WebhookEndpoint.status_reason."""
+    @_builtins.property
+    def failing_since_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when no delivery succeeded."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        status_reason: _builtins.str = ...,
+        failing_since_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failing_since_time", b"failing_since_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failing_since_time", b"failing_since_time", "id", b"id", "status_reason", b"status_reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhookEndpointDisabled: _TypeAlias = WebhookEndpointDisabled  # noqa: Y015
 
 @_typing.final
 class EventFilter(_message.Message):

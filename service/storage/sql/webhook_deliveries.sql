@@ -55,6 +55,14 @@ UPDATE webhook_endpoint e SET failing_since = k.since
 -- Turns an endpoint off, unless an administrator did.
 UPDATE webhook_endpoint SET status = 'disabled', status_reason = $2, updated_at = $3, changed = $4
  WHERE id = $1 AND status = 'enabled' AND deleted_at IS NULL
+RETURNING failing_since
+
+-- name: longest_waiting
+-- The directory that has waited longest at an endpoint, rather one that is not deleted.
+SELECT d.id, d.organization_id
+  FROM webhook_lane l JOIN directory d ON d.id = l.directory_id JOIN head h ON h.directory_id = d.id
+ WHERE l.endpoint_id = $1
+ ORDER BY d.deleted_at IS NOT NULL, l.delivery_id = '', l.delivery_id LIMIT 1
 
 -- name: page
 -- Deliveries of an endpoint before id $2, newest first.

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from directorysync.v1 import events_pb2
 from directorysync.v1 import webhooks_pb2 as pb
 from gateway.problems import Problem
 from gateway.webhooks.ids import delivery_id
 from service.app.clock import Clock, IdSource, system_clock
+from service.app.eventlog import EventLog
 from service.app.sealing import Sealing
 from service.app.webhook_dispatch import WebhookDispatch
 from service.domain.webhook import Record
+from service.rpc.convert import event_bytes, timestamp
 from service.storage import webhooks as table
 from service.telemetry import Telemetry
 from tests.integration.webhooks.conftest import World
@@ -200,6 +203,51 @@ async def test_a_dispatcher_turns_an_endpoint_off(world: World) -> None:
     assert made.id in (await world.targets(version=version)).gone_ids
 
 
+async def test_an_endpoint_that_turns_itself_off_is_an_event(world: World) -> None:
+    """In the log of the directory that waits longest, once, seen by those who ask for it by name."""
+    young, old = (await world.directory()).directory, (await world.directory()).directory
+    made = await world.endpoint("https://paused.example/")
+    wanted = events_pb2.EventFilter(types=["webhook_endpoint.disabled"])
+    operations = await world.endpoint("https://operations.example/", filter=wanted)
+    waiting = [
+        pb.WebhookLane(
+            directory_id=one.id,
+            directory_sequence=1,
+            attempt_count=1,
+            next_attempt_time=NOW,
+            delivery_id=delivery_id(NOW.timestamp() + number),
+        )
+        for number, one in enumerate((old, young))
+    ]
+    async with world.reader(operations) as watching, world.reader(made) as reader:
+        await world.record(made, reader.epoch, lanes=waiting[1:], failing_since_time=NOW)
+        await world.record(made, reader.epoch, lanes=waiting[:1], disable_reason="no luck", failing_since_time=NOW)
+        [told] = await watching.events(1)
+    assert (told.type, told.directory_id, told.transaction_end) == ("webhook_endpoint.disabled", old.id, True)
+    about = told.webhook_endpoint
+    assert (about.id, about.status_reason, about.failing_since_time) == (made.id, "no luck", timestamp(NOW))
+    rows = await world.pool.fetch("SELECT seq, type FROM event WHERE directory_id = $1 ORDER BY seq", old.id)
+    assert [row["seq"] for row in rows] == [*range(1, len(rows) + 1)]
+    assert [row["type"] for row in rows].count("webhook_endpoint.disabled") == 1
+
+
+async def test_what_cannot_be_told_is_not_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event and the change are one transaction."""
+    directory = (await world.directory()).directory
+    made = await world.endpoint("https://torn.example/")
+    lane = pb.WebhookLane(directory_id=directory.id, directory_sequence=1, next_attempt_time=NOW)
+
+    async def break_off(*_: Any) -> None:
+        raise RuntimeError("the process ends here")
+
+    async with world.reader(made) as reader:
+        with monkeypatch.context() as patch:
+            patch.setattr("service.storage.events.append", break_off)
+            with pytest.raises(Problem):
+                await world.record(made, reader.epoch, lanes=[lane], disable_reason="no luck")
+        assert (await world.get(made.id)).status == pb.WEBHOOK_ENDPOINT_STATUS_ENABLED
+
+
 async def test_replays_advance_until_they_are_done(world: World) -> None:
     made = await world.endpoint("https://advance.example/")
     request = pb.ReplayWebhookRequest(endpoint_id=made.id, test_event_type="dsync.user.created")
@@ -225,7 +273,8 @@ async def test_old_deliveries_and_deleted_endpoints_are_taken_away(world: World)
             await world.record(endpoint, reader.epoch, deliveries=[delivery(1, name=name) for name in names])
     await world.call("DeleteWebhookEndpoint", pb.DeleteWebhookEndpointRequest(id=other.id))
     later = Clock(now=lambda: datetime.now(UTC) + timedelta(minutes=11), monotonic=system_clock().monotonic)
-    keeper = WebhookDispatch(world.pool, sealing=Sealing(), new_ids=IdSource(later), clock=later, telemetry=Telemetry())
+    log = EventLog(event_bytes, IdSource(later), later, lambda: None)
+    keeper = WebhookDispatch(world.pool, log=log, sealing=Sealing(), clock=later, telemetry=Telemetry())
     await keeper.keep_house()
     assert [one.id for one in await deliveries(world, made.id)] == [names[1]]
     for room, column in (("webhook_delivery", "endpoint_id"), ("webhook_endpoint", "id")):

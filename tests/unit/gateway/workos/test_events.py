@@ -137,7 +137,19 @@ def test_types_beyond_workos_pass() -> None:
         "Some",
         "directory_group",
     )
-    assert data("dsync.webhook.disabled") == {"directory_id": "directory_1", "organization_id": "org_1"}
+    off = events_pb2.WebhookEndpointDisabled(id="we_1", status_reason="410", failing_since_time=NOON)
+    assert data("webhook_endpoint.disabled", webhook_endpoint=off) == {
+        "object": "webhook_endpoint",
+        "id": "we_1",
+        "status": "disabled",
+        "status_reason": "410",
+        "failing_since": "2026-01-15T12:00:00.007Z",
+        "directory_id": "directory_1",
+        "organization_id": "org_1",
+    }
+    read = EventSchema.from_dict(json.loads(render_event(event("webhook_endpoint.disabled", webhook_endpoint=off))))
+    assert isinstance(read, EventSchemaUnknown), "WorkOS's library keeps what it does not know"
+    assert data("dsync.other") == {"directory_id": "directory_1", "organization_id": "org_1"}
 
 
 def test_a_membership_shows_both_sides_as_they_were() -> None:
