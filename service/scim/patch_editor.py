@@ -128,6 +128,8 @@ class Editor:
     def _assign_selected(self, path: PatchPath, definition: Attribute, value: object, *, add: bool) -> None:
         current = self._current(path)
         chosen = self._selected(path, current)
+        if path.sub is None:
+            value = one_object(value)
         if not chosen:
             if value is not None and value != "":
                 self._create(path, definition, value, add=add)
