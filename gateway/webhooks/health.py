@@ -34,7 +34,8 @@ class Health:
     def succeeded(self) -> bool:
         """Note a success; True when it had been down."""
         was_down = self.down
-        self.failures, self.failing_since, self.quiet_until = 0, None, 0.0
+        # What the endpoint asked to be left alone for stays: a request under way then may still succeed.
+        self.failures, self.failing_since = 0, None
         self.allowed = min(self.most, self.allowed * 2)
         return was_down
 

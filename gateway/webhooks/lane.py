@@ -10,6 +10,7 @@ from gateway.webhooks.attempts import Endpoint, Tries, seconds, timestamp
 from gateway.webhooks.log import Entry, Page, Service, cursor_lost
 
 _PAGE: Final = 20
+_QUICK: Final = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -18,6 +19,7 @@ class Lane:
 
     `seen`: highest number that the subscription sent meanwhile. `read_seen`: the same when the log was last read to its
     end; None: it was not. `attempts` of the next event failed, under `delivery_id`, and the next is due at `due`.
+    `not_before`: until then the receiver asked to be left alone. `woken`: it was once tried ahead of its schedule.
     """
 
     directory_id: str
@@ -28,6 +30,8 @@ class Lane:
     delivery_id: str = ""
     seen: int = 0
     busy: bool = False
+    woken: bool = False
+    not_before: float = 0.0
     read_seen: int | None = None
     _buffer: deque[Entry] = field(default_factory=deque)
     _behind: str = ""
@@ -63,6 +67,11 @@ class Lane:
             await self._read(service, endpoint)
         return self._buffer[0]
 
+    @property
+    def sleeps(self) -> bool:
+        """The quick second attempt failed too: a sign of life of the endpoint is a reason for one ahead of time."""
+        return self.attempts >= _QUICK and not self.woken
+
     def tries(self, entry: Entry, now: float) -> Tries:
         """The attempts at its next event so far."""
         return Tries(entry, self.delivery_id, self.attempts) if self.delivery_id else Tries.of(entry, now)
@@ -72,12 +81,14 @@ class Lane:
         entry = self._buffer.popleft()
         self.sequence = entry.event.directory_sequence + 1
         self.attempts, self.delivery_id, self.due = 0, "", now
+        self.woken = False
         if not self._buffer:
             self.cursor = self._behind
 
-    def failed(self, tries: Tries, due: float) -> None:
+    def failed(self, tries: Tries, due: float, not_before: float = 0.0) -> None:
         """Another attempt failed. What was read is let go: it may be long until the next one."""
         self.attempts, self.delivery_id, self.due = tries.made, tries.id, due
+        self.not_before = not_before
         self._buffer.clear()
         self.read_seen = None
 

@@ -27,6 +27,8 @@ _MOST_PROBED: Final = 256
 """Lanes of an endpoint that is down; with so many, no more directories are tried."""
 _RECOVERY_SECONDS: Final = 30.0
 """Within this time all lanes are tried once an endpoint is up again."""
+_LANE_SECONDS: Final = 0.25
+"""So much of it for each, so that a few do not wait for long and many do not come at once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +82,7 @@ class Pipeline:
         self._broken: BaseException | None = None
         self._lane_next = False
         self.stopped = False
+        self._sleeping = {lane for lane in lanes if lane.sleeps}
         for lane in lanes:
             self._plan(lane)
 
@@ -238,7 +241,7 @@ class Pipeline:
         self._parts.metrics.lanes.inc()
         due = self._due_after(tried)
         assert due is not None  # noqa: S101 (a first attempt is not the last)
-        lane.failed(tried.tries, due)
+        lane.failed(tried.tries, due, self._not_before(tried))
         self._recorder.delivery(tried.delivery(RETRYING, due))
         self._recorder.lane(lane.message())
         self._plan(lane)
@@ -255,6 +258,7 @@ class Pipeline:
             self._recorder.end_lane(lane.directory_id)
             return
         lane.busy = True
+        self._sleeping.discard(lane)
         tried = await self._attempt(lane.tries(entry, now))
         lane.busy = False
         if tried is None:
@@ -269,7 +273,9 @@ class Pipeline:
                 self._parts.metrics.given_up.inc()
                 lane.passed(tried.ended)
             else:
-                lane.failed(tried.tries, due)
+                lane.failed(tried.tries, due, self._not_before(tried))
+                if lane.sleeps:
+                    self._sleeping.add(lane)
             self._not_arrived(tried)
         self._recorder.lane(lane.message())
         self._plan(lane)
@@ -281,9 +287,15 @@ class Pipeline:
 
     def _arrived(self, tried: Attempted) -> None:
         self._recorder.delivery(tried.delivery(SUCCEEDED))
+        self.answered(tried.ended)
+
+    def answered(self, now: float) -> None:
+        """The endpoint took something, be it a replay or a test."""
         if self.health.succeeded():
             self._parts.metrics.down.dec()
-            self._hasten(tried.ended)
+            self._hasten([*self._lanes.values()], now)
+        elif self._sleeping:
+            self._hasten([*self._sleeping], now)
 
     def _not_arrived(self, tried: Attempted) -> None:
         health = self.health
@@ -312,12 +324,19 @@ class Pipeline:
     def _retry_after(tried: Attempted) -> float | None:
         return retry_after_seconds(tried.outcome.retry_after, tried.ended)
 
-    def _hasten(self, now: float) -> None:
-        """The endpoint is up again: what waits is tried soon, not when its schedule says."""
-        for lane in self._lanes.values():
-            soon = now + _RECOVERY_SECONDS * self._parts.chance()
+    def _not_before(self, tried: Attempted) -> float:
+        return tried.ended + (self._retry_after(tried) or 0.0)
+
+    def _hasten(self, lanes: Sequence[Lane], now: float) -> None:
+        """What waits is tried soon, not when its schedule says. While the endpoint stays up only once for each event, or
+        one that the receiver refuses for itself would use up its schedule.
+        """
+        window = min(_RECOVERY_SECONDS, _LANE_SECONDS * len(lanes))
+        self._sleeping.clear()
+        for lane in lanes:
+            soon = max(now + window * self._parts.chance(), lane.not_before)
             if not lane.busy and lane.due > soon:
-                lane.due = soon
+                lane.due, lane.woken = soon, True
                 self._recorder.lane(lane.message())
                 self._plan(lane)
 

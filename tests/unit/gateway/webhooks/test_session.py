@@ -11,6 +11,7 @@ from directorysync.v1 import webhooks_pb2 as pb
 from gateway.problems import Problem, Rule
 from gateway.webhooks.attempts import timestamp
 from gateway.webhooks.schedule import ATTEMPTS, DAY, DELAYS
+from gateway.webhooks.signing import workos_signature
 from gateway.webhooks.slots import Budget
 from tests.support.receiver import CUT, HANG, OK, Answer, Received, Receiver, receiving
 from tests.unit.gateway.webhooks.lab import SETTINGS, START, Lab, lab
@@ -103,6 +104,49 @@ async def test_a_failing_event_holds_up_its_directory_alone(bench: Lab, receiver
     bench.service.happen("a", 3)
     await receiver.until(lambda: firsts(receiver.ids(), "a") == [*range(1, 16)])
     assert len(receiver.received) == 15 + 12 + 1, "only the failed one came twice"
+
+
+async def test_after_a_short_outage_a_success_wakes_what_waits_once(bench: Lab, receiver: Receiver) -> None:
+    kept = bench.service.endpoint(receiver.url())
+    receiver.otherwise = fails("a-1")
+    bench.service.happen("a", 2)
+    bench.start()
+    await receiver.until(lambda: len(kept.lanes) == 1)
+    bench.clock.forward(6)
+    await receiver.until(lambda: kept.lanes["a"].attempt_count == 2)
+    bench.service.happen("b")
+    await receiver.until(lambda: "b-1" in receiver.ids() and kept.cursor == 3)
+    await receiver.until(lambda: kept.lanes["a"].attempt_count == 3)
+    assert kept.lanes["a"].next_attempt_time == timestamp(bench.clock.time + DELAYS[2]), "the schedule goes on"
+    bench.service.happen("b")
+    await receiver.until(lambda: kept.cursor == 4)
+    bench.clock.forward(60)
+    await bench.settle()
+    assert receiver.ids().count("a-1") == 3, "one that is refused for itself keeps its schedule"
+
+
+@pytest.mark.parametrize("asked", [0, 250])
+async def test_a_test_that_arrives_wakes_what_waits(bench: Lab, receiver: Receiver, asked: int) -> None:
+    kept = bench.service.endpoint(receiver.url())
+    answer = replace(BROKEN, headers=(("retry-after", str(asked)),)) if asked else BROKEN
+    receiver.otherwise = BROKEN
+    bench.service.happen("a", 2)
+    session = bench.start()
+    await receiver.until(lambda: len(kept.lanes) == 1)
+    receiver.otherwise = answer
+    bench.clock.forward(6)
+    await receiver.until(lambda: kept.lanes["a"].attempt_count == 2)
+    receiver.otherwise = OK
+    test = pb.WebhookReplay(id="webhook_replay_1", test_event_type="dsync.user.created", create_time=timestamp(START))
+    session.update(pb.WebhookTarget(endpoint=kept.message, replays=[test]))
+    await receiver.until(lambda: "event_1" in receiver.ids())
+    await bench.settle()
+    if asked:
+        bench.clock.forward(asked - 1)
+        await bench.settle()
+        assert "a-2" not in receiver.ids(), "Retry-After holds"
+    bench.clock.forward(2)
+    await receiver.until(lambda: not kept.lanes and receiver.ids()[-2:] == ["a-1", "a-2"])
 
 
 async def test_a_lane_with_much_behind_it_reads_page_by_page(bench: Lab, receiver: Receiver) -> None:
@@ -326,6 +370,31 @@ async def test_replays_go_beside_and_say_how_it_went(bench: Lab, receiver: Recei
     await receiver.until(lambda: "webhook_replay_4" in kept.replays)
     assert kept.replays["webhook_replay_4"].error == "status 500"
     assert not kept.lanes, "ordinary deliveries are not held up"
+
+
+@pytest.mark.parametrize("known", ["old", "new"])
+async def test_a_test_during_a_change_of_secrets_arrives_at_a_workos_receiver(
+    bench: Lab, receiver: Receiver, known: str
+) -> None:
+    """Whichever of the two secrets it knows."""
+    kept = bench.service.endpoint(receiver.url())
+    secrets = {"old": kept.message.secrets[0].value, "new": "whsec_" + "bmV4" * 11}
+    del kept.message.secrets[:]
+    kept.message.secrets.extend([pb.WebhookSecret(value=secrets["new"]), pb.WebhookSecret(value=secrets["old"])])
+
+    def verify(request: Received) -> Answer:
+        given = request.headers["workos-signature"]
+        milliseconds = int(given.removeprefix("t=").split(",")[0])
+        return OK if given == workos_signature(secrets[known], milliseconds, request.body) else Answer(400)
+
+    receiver.otherwise = verify
+    test = pb.WebhookReplay(id="webhook_replay_1", test_event_type="dsync.user.created", create_time=timestamp(START))
+    kept.replays[test.id] = test
+    bench.start()
+    await receiver.until(lambda: kept.replays[test.id].HasField("complete_time"))
+    assert (kept.replays[test.id].error, kept.replays[test.id].delivered_count) == ("", 1)
+    [delivery] = kept.deliveries.values()
+    assert (delivery.state, len(delivery.attempts)) == (SUCCEEDED, 1 if known == "old" else 2)
 
 
 async def test_a_secret_in_rotation_signs_beside_the_old_one(bench: Lab, receiver: Receiver) -> None:
