@@ -95,7 +95,7 @@ def check_document(document: dict[str, Any], resource_type: ResourceType) -> Non
 
 def without_core_urn(body: dict[str, Any], resource_type: ResourceType) -> dict[str, Any]:
     """The body with what stands under the URN of the core schema, as if that were an extension, at its top."""
-    nested = [name for name, value in body.items() if isinstance(value, dict) and resource_type.is_core(name)]
+    nested = [name for name in body if ":" in name and resource_type.is_core(name) and isinstance(body[name], dict)]
     if not nested:
         return body
     flat = {inner: held for name in nested for inner, held in body[name].items()}

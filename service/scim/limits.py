@@ -37,6 +37,8 @@ def check_values(root: object, *, max_values: int | None = MAX_ATTRIBUTES) -> in
     count = 0
     depth = 0
     level: list[Any] = [root]
+    names: list[Any] = []
+    texts: list[str] = []
     while level:
         depth += 1
         if depth > MAX_DEPTH:
@@ -45,7 +47,7 @@ def check_values(root: object, *, max_values: int | None = MAX_ATTRIBUTES) -> in
         for node in level:
             values: Collection[Any]
             if type(node) is dict:
-                _check_names(node)
+                names += node
                 values = node.values()
             elif type(node) is list:
                 values = node
@@ -55,8 +57,7 @@ def check_values(root: object, *, max_values: int | None = MAX_ATTRIBUTES) -> in
             for value in values:
                 kind = type(value)
                 if kind is str:
-                    if len(value) > MAX_STRING_LENGTH or "\0" in value or not value.isascii():
-                        check_string(value)
+                    texts.append(value)
                 elif kind is dict or kind is list:
                     below.append(value)
                 elif kind is float and not isfinite(value):
@@ -64,20 +65,33 @@ def check_values(root: object, *, max_values: int | None = MAX_ATTRIBUTES) -> in
         if max_values is not None and count > max_values:
             raise InvalidValue(f"the resource holds more than {max_values} values")
         level = below
+    _check_names(names)
+    _check_texts(texts)
     return count
 
 
-def _check_names(node: dict[Any, Any]) -> None:
-    # One pass over the joined names settles the usual case.
+def _check_texts(texts: list[str]) -> None:
+    if not _are_plain(texts, MAX_STRING_LENGTH):
+        for text in texts:
+            check_string(text)
+
+
+def _check_names(names: list[Any]) -> None:
     try:
-        joined = "".join(node)
+        plain = _are_plain(names, MAX_NAME_LENGTH)
     except TypeError:
         raise InvalidSyntax("the body is not a JSON object") from None
-    if len(joined) > MAX_NAME_LENGTH or "\0" in joined or not joined.isascii():
-        for name in node:
+    if not plain:
+        for name in names:
             if len(name) > MAX_NAME_LENGTH:
                 raise InvalidValue(f"an attribute name is longer than {MAX_NAME_LENGTH} characters")
             check_string(name)
+
+
+def _are_plain(texts: list[str], longest: int) -> bool:
+    """Whether all texts are short ASCII without NUL: one look at all of them together settles the usual case."""
+    joined = "".join(texts)
+    return joined.isascii() and "\0" not in joined and (len(joined) <= longest or max(map(len, texts)) <= longest)
 
 
 def check_string(text: str) -> None:

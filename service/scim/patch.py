@@ -83,7 +83,10 @@ def _check_size(document: dict[str, Any]) -> None:
         for node in level:
             values = node.values() if type(node) is dict else node
             count += len(values)
-            below += [value for value in values if type(value) is dict or type(value) is list]
+            for value in values:
+                kind = type(value)
+                if kind is dict or kind is list:
+                    below.append(value)
         level = below
     if level:
         raise InvalidValue(f"the resource is nested deeper than {MAX_DEPTH} levels")
