@@ -328,7 +328,7 @@ class Pipeline:
         return tried.ended + (self._retry_after(tried) or 0.0)
 
     def _hasten(self, lanes: Sequence[Lane], now: float) -> None:
-        """What waits is tried soon, not when its schedule says. While the endpoint stays up only once for each event, or
+        """What waits is tried soon, not when its schedule says. While the endpoint stays up only once for each event:
         one that the receiver refuses for itself would use up its schedule.
         """
         window = min(_RECOVERY_SECONDS, _LANE_SECONDS * len(lanes))

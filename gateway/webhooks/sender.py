@@ -1,11 +1,13 @@
 """One attempt: a POST to an address that was checked, without redirects, within bounds of time and size."""
 
 import asyncio
+import itertools
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,6 +16,7 @@ from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway.addresses import AddressRefused, literal
@@ -27,6 +30,8 @@ _DNS_SECONDS: Final = 30
 _DNS_THREADS: Final = 16
 _MAX_HEAD: Final = 8_190
 _MAX_HOSTS: Final = 10_000
+_MAX_INFORMATIONAL: Final = 16
+"""Responses 1xx before the answer; a receiver sends one or two, if any."""
 
 Resolve = Callable[[str, int], Awaitable[list[tuple[Any, ...]]]]
 """As socket.getaddrinfo: (family, type, protocol, canonical name, address)."""
@@ -95,6 +100,34 @@ class CheckedResolver(AbstractResolver):
         )
 
 
+class _Response(aiohttp.ClientResponse):
+    """One that does not wait for its status behind informational responses (RFC 9110 section 15.2) without end."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        """Raises ClientPayloadError behind too many of them."""
+        protocol = connection.protocol
+        assert protocol is not None  # noqa: S101 (it is connected)
+        read, heads = protocol.read, itertools.count()
+
+        async def bounded() -> Any:
+            if next(heads) > _MAX_INFORMATIONAL:
+                raise aiohttp.ClientPayloadError("informational responses without end")
+            return await read()
+
+        # The library reads them in a loop of its own.
+        with _replaced(protocol, bounded):
+            return await super().start(connection)
+
+
+@contextmanager
+def _replaced(protocol: Any, read: Callable[[], Awaitable[Any]]) -> Iterator[None]:
+    protocol.read = read
+    try:
+        yield
+    finally:
+        del protocol.read
+
+
 class Sender:
     """Use it as a context manager. `resolve` stands in for getaddrinfo."""
 
@@ -127,6 +160,7 @@ class Sender:
             max_field_size=_MAX_HEAD,
             read_bufsize=16 * 1024,
             trace_configs=[trace],
+            response_class=_Response,
             headers={
                 "user-agent": f"directorysync/{version('directorysync')}",
                 "accept": "*/*",

@@ -30,7 +30,7 @@ class Received:
 @dataclass(frozen=True)
 class Answer:
     """How a request is answered. `hang`: not at all. `cut`: the connection ends in the middle of the head.
-    `slow`: seconds before the answer. `endless`: the body never ends.
+    `slow`: seconds before the answer. `endless`: the body never ends. `informational`: responses 102 before it.
     """
 
     status: int = 200
@@ -41,6 +41,7 @@ class Answer:
     slow: float = 0.0
     endless: bool = False
     close: bool = False
+    informational: int = 0
 
 
 OK = Answer()
@@ -113,6 +114,9 @@ class Receiver:
             writer.write(b"HTTP/1.1 200 O")
             await writer.drain()
             return False
+        for _ in range(answer.informational):
+            writer.write(_head(102, []))
+            await writer.drain()
         length = [] if answer.endless else [("content-length", str(len(answer.body)))]
         writer.write(_head(answer.status, [*answer.headers, *length]) + answer.body)
         await writer.drain()

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,6 +78,16 @@ async def test_of_a_huge_answer_the_beginning_is_read(receiver: Receiver, sender
     assert (outcome.status, outcome.error, len(outcome.body)) == (200, "", MAX_BODY)
     receiver.otherwise = Answer()
     assert (await sender.send(receiver.url(), b"{}", {"webhook-id": "event_2"})).body == b"ok"
+
+
+async def test_informational_responses_are_passed_over_but_not_without_end(receiver: Receiver) -> None:
+    async with Sender(replace(QUICK, total_seconds=60)) as sender:
+        receiver.otherwise = Answer(informational=3)
+        assert [(await sender.send(receiver.url(), b"{}", {})).status for _ in range(2)] == [200, 200]
+        assert receiver.connections == 1
+        receiver.otherwise = Answer(informational=10**9)
+        outcome = await sender.send(receiver.url(), b"{}", {})
+        assert (outcome.status, outcome.error) == (0, "protocol")
 
 
 async def test_connections_are_used_again_and_may_be_closed_between(receiver: Receiver, sender: Sender) -> None:
