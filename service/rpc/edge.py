@@ -25,7 +25,7 @@ from service.domain.errors import (
     StorageUnavailableError,
 )
 from service.rpc.status import Failure, failure_of, internal
-from service.storage.database import BROKEN, NOT_STORABLE
+from service.storage.database import BROKEN, NOT_STORABLE, PASSING
 from service.telemetry import Telemetry
 
 
@@ -235,6 +235,9 @@ class Edge:
         if isinstance(error, BROKEN):
             self._telemetry.storage_failed(method.path, error)
             error = StorageUnavailableError("the database cannot be reached")
+        if isinstance(error, PASSING):
+            self._telemetry.storage_failed(method.path, error)
+            error = StorageUnavailableError("the database could not carry this out now; try again")
         if isinstance(error, NOT_STORABLE):
             error = ArgumentError("the request holds a character that cannot be stored (NUL)")
         found = failure_of(error)

@@ -24,6 +24,17 @@ BROKEN = (
     OSError,
 )
 
+# Errors of a sound transaction that was rolled back for what goes on around it: a deadlock, a serialization failure or a
+# lock not had in time, a server that stops, is short of something or became a standby. The same again may well succeed.
+PASSING = (
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
 # PostgreSQL's text holds every character but NUL.
 NOT_STORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
