@@ -7,7 +7,7 @@ from typing import Final, Literal
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.problems import http_problem, scim_answer
+from gateway.problems import error_form, http_problem
 
 _OFFER: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
 _NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
@@ -128,7 +128,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, detail: str) -> None:
         if self.transport.is_closing():
             return
-        _, headers, body, _ = scim_answer(http_problem(status, detail), "")
+        path = (getattr(self, "url", None) or b"").partition(b"?")[0].decode("latin-1")
+        form = error_form([segment for segment in path.split("/") if segment])
+        _, headers, body, _ = form(http_problem(status, detail), "")
         headers = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
         lines = [b"HTTP/1.1 %d %s" % (status, _REASONS[status].encode()), *(b"%s: %s" % pair for pair in headers)]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)

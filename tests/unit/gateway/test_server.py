@@ -104,7 +104,7 @@ async def test_a_body_that_never_ends_is_given_up(make_app: MakeApp, serving: Se
         [b"GET /scim/v2/key-1 HTTP/1.1\r\nX: " + b"x" * 3_000 + b"\r\n\r\n"],
         [b"GET /scim/v2/key-1 HTTP/1.1\r\nX: ", b"x" * 1_500, b"x" * 1_500],
         [b"GET /scim/v2/key-1?" + b"x" * 3_000 + b" HTTP/1.1\r\n\r\n"],
-        [b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 500 + b"\r\n"],
+        [b"GET /scim/v2/key-1 HTTP/1.1\r\n" + b"X: 1\r\n" * 500 + b"\r\n"],
     ],
     ids=["whole", "endless", "url", "many"],
 )
@@ -112,6 +112,27 @@ async def test_a_head_that_is_too_large_is_431(make_app: MakeApp, serving: Servi
     async with serving(make_app(), max_head_bytes=2_048) as server:
         status, body = scim_error(await exchange_bytes(server.port, *chunks, pause=0.02))
     assert (status, body["status"]) == (431, "431")
+
+
+@pytest.mark.parametrize("path", [b"/directory_users?limit=1", b"/events", b"/"])
+@pytest.mark.parametrize(
+    ("header", "status"), [(b"Bad Name: 1", 400), (b"X: " + b"x" * 3_000, 431)], ids=["malformed", "too-large"]
+)
+async def test_what_never_became_a_request_is_answered_in_the_form_of_its_path(
+    make_app: MakeApp, serving: Serving, path: bytes, header: bytes, status: int
+) -> None:
+    async with serving(make_app(), max_head_bytes=2_048) as server:
+        rest = await exchange_bytes(server.port, b"GET " + path + b" HTTP/1.1\r\n" + header + b"\r\n\r\n")
+        scim = await exchange_bytes(server.port, b"GET /scim/v2/k/Users HTTP/1.1\r\n" + header + b"\r\n\r\n")
+    code, body = scim_error(rest)
+    assert (code, list(body)) == (status, ["message"])
+    assert b"content-type: application/json\r\n" in rest
+    code, body = scim_error(scim)
+    assert (code, body["status"], body["schemas"]) == (
+        status,
+        str(status),
+        ["urn:ietf:params:scim:api:messages:2.0:Error"],
+    )
 
 
 async def test_what_is_not_http_is_400(make_app: MakeApp, serving: Serving) -> None:
