@@ -8,12 +8,13 @@ from typing import Final
 from directorysync.v1 import directory_sync_pb2 as pb
 from gateway.exchange import Exchange
 from gateway.problems import Problem
-from gateway.rest.errors import invalid
+from gateway.rest.errors import RestProblem, as_rest, invalid
 from gateway.rest.events import event_filter, render
 from gateway.rest.parameters import Parameters
 from gateway.rest.request import RestRequest
 
 EVENT_STREAM: Final = b"text/event-stream"
+_LAST_EVENT_ID: Final = "Last-Event-ID"
 _HEARTBEAT_SECONDS: Final = 15
 _BATCH: Final = 100
 # A comment on a line of its own: clients that take a blank line behind it for an event see none.
@@ -79,7 +80,10 @@ async def open_stream(request: RestRequest, draining: asyncio.Event) -> EventStr
     if parameters.text("range_end") or parameters.text("before"):
         raise invalid("range_end" if parameters.text("range_end") else "before", "A stream has no end.")
     messages = request.upstream.stream(request.upstream.sync.WatchEvents, message, request.caller)
-    await anext(messages)
+    try:
+        await anext(messages)
+    except Problem as failure:
+        raise _named(request, failure) from None
     return EventStream(request, messages, draining)
 
 
@@ -89,12 +93,26 @@ def wants_stream(exchange: Exchange) -> bool:
     return any(part.partition(b";")[0].strip() == EVENT_STREAM for part in accept.split(b","))
 
 
+def _named(request: RestRequest, failure: Problem) -> Problem:
+    """The failure with the header at fault, where the place to begin came from it."""
+    shown = as_rest(failure)
+    if not _last_event_id(request) or not shown.fields or {field for _, field in shown.fields} - {"after"}:
+        return failure
+    fields = [(code, _LAST_EVENT_ID) for code, _ in shown.fields]
+    # The service speaks of its own field, which the request does not have.
+    message = shown.detail.replace("after_event_id", _LAST_EVENT_ID).replace("event_id", _LAST_EVENT_ID)
+    return RestProblem(shown.rule.status, message, code=shown.code, fields=fields, origin=failure)
+
+
+def _last_event_id(request: RestRequest) -> str:
+    return request.exchange.headers.get(b"last-event-id", b"").strip().decode("latin-1")
+
+
 def _start(request: RestRequest, parameters: Parameters) -> pb.WatchStart:
     """Behind `Last-Event-ID`, else behind `after`, else from `range_start` on, else now."""
-    last = request.exchange.headers.get(b"last-event-id", b"").strip()
-    after = last.decode("latin-1") or parameters.identifier("after")
+    after = _last_event_id(request) or parameters.identifier("after")
     if len(after) > 256:
-        raise invalid("Last-Event-ID", "Last-Event-ID is not the id of an event.")
+        raise invalid(_LAST_EVENT_ID, "Last-Event-ID is not the id of an event.")
     if after:
         return pb.WatchStart(event_id=after)
     time = parameters.time("range_start")

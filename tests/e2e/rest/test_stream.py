@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.e2e.conftest import Serving
 from tests.e2e.rest.conftest import Company, NewCompany
@@ -81,6 +82,15 @@ async def test_an_unknown_event_is_an_error_and_no_stream(api: httpx.AsyncClient
     headers = {**STREAM, "last-event-id": "event_01ARZ3NDEKTSV4RRFFQ69G5FAV"}
     answer = await api.get("/events", headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/json")
+
+
+@pytest.mark.parametrize("given", ["event_01ARZ3NDEKTSV4RRFFQ69G5FAV", "nonsense", "x" * 300])
+async def test_a_bad_last_event_id_is_reported_under_its_own_name(api: httpx.AsyncClient, given: str) -> None:
+    answer = await api.get("/events", headers={**STREAM, "last-event-id": given})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["Last-Event-ID"]
+    answer = await api.get("/events", params={"after": given}, headers=STREAM)
+    assert [error["field"] for error in answer.json()["errors"]] == ["after"]
 
 
 async def test_a_stop_ends_streams_cleanly_and_they_resume(serving: Serving) -> None:
