@@ -24,7 +24,6 @@ from service.scim.limits import MAX_DEPTH
 from service.scim.members import split_members
 from service.scim.messages import BulkOperation, parse_bulk, parse_patch
 from service.scim.schema import GROUP, RESOURCE_TYPES, USER, ResourceType
-from service.scim.v1 import patch_or_merge
 
 PREFIX = "bulkId:"
 # A PATCH has its values three levels down: Operations, an operation, its value.
@@ -143,7 +142,7 @@ def _command(
         return (commands.DeleteUser if kind is USER else commands.DeleteGroup)(resource_id, versions)
     data = _resolved(operation.data, new_ids)
     if operation.method == "PATCH":
-        operations = parse_patch(patch_or_merge(data, kind))
+        operations = parse_patch(data)
         if kind is USER:
             return commands.PatchUser(resource_id, operations, versions)
         return commands.PatchGroup(resource_id, split_members(operations, GROUP), versions)

@@ -22,7 +22,6 @@ from service.scim.messages import parse_patch
 from service.scim.projection import Projection
 from service.scim.rendering import GroupRef
 from service.scim.schema import GROUP, USER, ResourceType
-from service.scim.v1 import patch_or_merge
 from service.storage import resources
 from service.storage.database import Pool
 
@@ -116,7 +115,7 @@ class Ingest:
     ) -> Written:
         """PATCH. `document_wanted`: the client named attributes, so it gets a document whatever that costs."""
         _check_id(kind, resource_id)
-        operations = parse_patch(patch_or_merge(parse_json(text), kind))
+        operations = parse_patch(parse_json(text))
         command: commands.Command
         if kind is USER:
             command = commands.PatchUser(resource_id, operations, if_match)

@@ -22,7 +22,6 @@ _ENTERPRISE_URNS: Final = frozenset({ENTERPRISE_URN, ENTERPRISE_USER_URN.lower()
 _TO_V1: Final = {CORE_USER_URN: CORE_URN, CORE_GROUP_URN: CORE_URN, ENTERPRISE_USER_URN: ENTERPRISE_URN}
 _NAME: Final = re.compile(r"urn:scim:schemas:(core|extension:enterprise):1\.0[:.]", re.IGNORECASE)
 _FILTER: Final = re.compile(rf'"(?:[^"\\]|\\.)*+"?|{_NAME.pattern}', re.IGNORECASE | re.DOTALL)
-_RESOURCES: Final = frozenset({CORE_URN, CORE_USER_URN.lower(), CORE_GROUP_URN.lower()})
 _LONGEST_COMPARED: Final = 1000
 # Read-only (dialect rule 7); `id` stays, because one that differs from the resource's is refused.
 _IGNORED: Final = frozenset({"schemas", "meta", "groups"})
@@ -133,25 +132,6 @@ def patch_from_v1(body: Mapping[str, Any], resource_type: ResourceType) -> dict[
             merged[name] = _merge_values(name, value, attribute, removed, added)
     whole = {"op": "add", "value": {name: value for name, value in merged.items() if value != []}}
     return {"Operations": [*removed, whole, *added]}
-
-
-def patch_or_merge(body: object, resource_type: ResourceType) -> object:
-    """The body of a PATCH of 2.0; where it is a resource instead of operations, the PatchOp that merges it as 1.1 does.
-
-    OneLogin documents such bodies for group members, and clients of 1.1 send them to a base URL of 2.0. A body says
-    that it is a resource by its ``schemas``; without that it is refused as one that lacks its operations.
-    """
-    if not isinstance(body, dict) or "Operations" in body or not _is_resource(body):
-        return body
-    return patch_from_v1(body, resource_type)
-
-
-def _is_resource(body: Mapping[str, Any]) -> bool:
-    fields = {name.lower(): value for name, value in body.items() if isinstance(name, str)}
-    schemas = fields.get("schemas")
-    named = schemas if isinstance(schemas, list) else [schemas]
-    is_core = any(isinstance(urn, str) and urn.lower() in _RESOURCES for urn in named)
-    return is_core and not {"operations", "op"} & fields.keys()
 
 
 def _removed_names(body: Mapping[str, Any]) -> list[str]:
