@@ -125,7 +125,10 @@ _ORGANIZATIONS: Final = (
             },
         ),
     ),
-    Operation("delete", "/organizations/{id}", "deleteOrganization", "Delete an organization", 202, "Empty"),
+    Operation(
+        "delete", "/organizations/{id}", "deleteOrganization", "Delete an organization and its directories", 202,
+        "Empty",
+    ),
     Operation("get", "/organizations/external_id/{external_id}", "getOrganizationByExternalId",
               "Get an organization by the application's own id", answer="Organization"),
     Operation(

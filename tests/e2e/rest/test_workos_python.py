@@ -1,5 +1,6 @@
 """The official Python client, unchanged, against a running server: every call of what this server offers."""
 
+import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -322,6 +323,36 @@ def test_a_directory_is_deleted(client: workos.WorkOSClient, new_company: NewCom
     assert [event.event for event in read] == ["dsync.group.user_added", "dsync.deleted"]
     assert read[-1].data.id == company.directory_id
     client.organizations.delete_organization(company.organization_id)
+
+
+def test_an_organization_is_deleted_with_its_directories(client: workos.WorkOSClient, new_company: NewCompany) -> None:
+    company, other = new_company("Closing", people=2, members=1), new_company("Staying", people=1)
+    client.organizations.delete_organization(company.organization_id)
+    with pytest.raises(workos.NotFoundError):
+        client.organizations.get_organization(company.organization_id)
+    with pytest.raises(workos.NotFoundError):
+        client.directory_sync.get_directory(company.directory_id)
+    assert company.scim.get("/Users").status_code == 401
+    (event,) = logged(client, 1, events=["dsync.deleted"], organization_id=company.organization_id)
+    assert event.data.id == company.directory_id
+    with pytest.raises(workos.NotFoundError):
+        client.organizations.delete_organization(company.organization_id)
+    assert client.directory_sync.get_directory(other.directory_id).id == other.directory_id
+
+
+def test_a_bounded_key_deletes_no_organization_and_none_of_its_directories(
+    client: workos.WorkOSClient, server: RunningServe, new_company: NewCompany
+) -> None:
+    company = new_company("Watched", people=1)
+    scopes = ["--scope", "admin", "--scope", "read", "--organization", company.organization_id]
+    made = server.dirsync("apikey", "create", "--name", "bound", *scopes, "--output", "json")
+    key = json.loads(made.stdout)["secret"]
+    with (
+        workos.WorkOSClient(api_key=key, base_url=server.http_url, max_retries=0) as bound,
+        pytest.raises(workos.AuthorizationError),
+    ):
+        bound.organizations.delete_organization(company.organization_id)
+    assert client.directory_sync.get_directory(company.directory_id).id == company.directory_id
 
 
 def test_a_post_that_is_repeated_makes_nothing_twice(client: workos.WorkOSClient) -> None:
