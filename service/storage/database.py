@@ -24,8 +24,8 @@ BROKEN = (
     OSError,
 )
 
-# Errors of a sound transaction that was rolled back for what goes on around it: a deadlock, a serialization failure or a
-# lock not had in time, a server that stops, is short of something or became a standby. The same again may well succeed.
+# Errors of a sound transaction that was rolled back for what goes on around it: a deadlock, a serialization failure,
+# a lock not had in time, a server that stops, is short of something or became a standby. The same again may succeed.
 PASSING = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
