@@ -13,15 +13,16 @@ from service.storage import feed as table
 from service.storage.database import Pool
 from service.storage.feed import Packed
 
-_PAGE_EVENTS = 1000
-_PAGE_BYTES = 2 * 1024 * 1024
+# Larger ones cost more for each event: their memory is new to the process each time.
+_PAGE_EVENTS = 500
+_PAGE_BYTES = 512 * 1024
 # Pages end at multiples of these positions or numbers, so that readers who start apart soon read equal pages. A bounded
 # scope may find little in many.
 _STEP = _PAGE_EVENTS // 2
 _BOUNDED_STEP = 10 * _STEP
 _KEPT_BYTES = 32 * 1024 * 1024
 # So many pages may be read before they are asked for. Among many readers they would push each other out.
-_READ_AHEAD = 4
+_READ_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True)

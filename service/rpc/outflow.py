@@ -6,6 +6,7 @@ first.
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 
@@ -43,14 +44,20 @@ class Outflow:
 
 
 class Flow:
-    """The writes of one stream, one at a time. To be closed when the call is over."""
+    """The writes of one stream, one at a time, in one task. To be closed when the call is over."""
 
-    __slots__ = ("_credential", "_outflow", "_size")
+    __slots__ = ("_alarm", "_credential", "_due", "_late", "_loop", "_outflow", "_size", "_task")
 
     def __init__(self, outflow: Outflow, credential: str) -> None:
         self._outflow = outflow
         self._credential = credential
         self._size = 0
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[object] | None = None
+        # When the write that is under way has to be done, on the loop's clock; infinity when none is.
+        self._due = math.inf
+        self._late = False
+        self._alarm: asyncio.TimerHandle | None = None
 
     async def room(self) -> None:
         """To be awaited before another message is made. TimeoutError when none comes."""
@@ -65,12 +72,38 @@ class Flow:
         """TimeoutError when the reader does not take it in time. It counts until the call is over."""
         self._size = len(message)
         self._outflow.add(self._credential, self._size)
-        async with asyncio.timeout(self._outflow.patience):
+        self._task = task = asyncio.current_task()
+        self._due = self._loop.time() + self._outflow.patience
+        if self._alarm is None:
+            self._ring()
+        try:
             await send(message)
-        self.close()
+        except asyncio.CancelledError:
+            if self._late and task is not None and task.uncancel() == 0:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._due = math.inf
+        self._uncount()
 
     def close(self) -> None:
         """Nothing is under way."""
+        self._uncount()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _uncount(self) -> None:
         if self._size:
             self._outflow.add(self._credential, -self._size)
             self._size = 0
+
+    def _ring(self) -> None:
+        """The alarm: one for many writes, as setting one for each would cost as much as half a write."""
+        self._alarm = None
+        if self._due == math.inf:
+            return
+        if self._due > self._loop.time():
+            self._alarm = self._loop.call_at(self._due, self._ring)
+        elif self._task is not None:
+            self._late = True
+            self._task.cancel()
