@@ -62,6 +62,7 @@ def webhook_delivery(message: pb.WebhookDelivery, *, attempts: bool = False) -> 
         "state": _STATES.get(message.state, "retrying"),
         "attempt_count": message.attempt_count,
         "response_status": message.response_status or None,
+        "error": message.error or None,
         "next_attempt_at": optional_time(message, "next_attempt_time"),
         "created_at": time_text(message.create_time),
         "updated_at": time_text(message.update_time),

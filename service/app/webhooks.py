@@ -14,6 +14,7 @@ from service.app.tail_scope import EventFilter, Scope
 from service.app.tail_start import Place
 from service.domain import ids
 from service.domain.caller import Caller, not_found
+from service.domain.change import ChangeType
 from service.domain.cursor import feed_cursor
 from service.domain.errors import AlreadyExistsError, ArgumentError, CursorInvalidError, LimitExceededError
 from service.domain.stretch import Stretch
@@ -40,6 +41,7 @@ from service.storage.violations import broken_constraint
 MAX_ENDPOINTS = 10_000
 MAX_UNFINISHED_REPLAYS = 100
 _MAX_TYPE = 128
+_KNOWN_TYPES = frozenset(kind.value for kind in ChangeType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Webhooks:
     async def create(self, caller: Caller, url: str, wanted: EventFilter, description: str) -> Endpoint:
         """Its deliveries begin with the next event."""
         caller.require_unbounded()
-        check_types(wanted.types)
+        check_types(wanted.types, _KNOWN_TYPES)
         now = self._clock.now()
         endpoint = Endpoint(
             id=self._ids.new(ids.WEBHOOK_ENDPOINT),
@@ -109,8 +111,6 @@ class Webhooks:
         """Enabling goes on where delivery stopped, or at the oldest event that is kept."""
         caller.require_unbounded()
         url = None if update.url is None else check_url(update.url, http_allowed=self._http_allowed)
-        if update.wanted is not None:
-            check_types(update.wanted.types)
         async with transaction(self._pool) as connection:
             before = await self._locked(connection, endpoint_id)
             changed = replace(
@@ -121,6 +121,8 @@ class Webhooks:
             )
             if update.wanted is not None:
                 wanted = update.wanted
+                # What it has may be of another release; it stays until it is taken out.
+                check_types(wanted.types, _KNOWN_TYPES.union(before.types))
                 await subscriptions.change_filter(connection, caller, before.subscription_id, wanted)
                 changed = replace(
                     changed,

@@ -1,6 +1,6 @@
 """Webhook endpoints and their deliveries as values, and what may be asked of an endpoint. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +17,7 @@ MAX_SECRETS: Final = 10
 MAX_BODY: Final = 1_024
 """Bytes of an answer that are kept."""
 MAX_REASON: Final = 1_000
+_MAX_NAMED, _MAX_SHOWN = 10, 64
 DEFAULT_OVERLAP: Final = timedelta(hours=24)
 MAX_OVERLAP: Final = timedelta(days=30)
 KEPT: Final = timedelta(days=30)
@@ -87,7 +88,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event on its way to one endpoint."""
+    """One event on its way to one endpoint. `error`: that of the last attempt, when it was read."""
 
     id: str
     event_id: str
@@ -101,6 +102,7 @@ class Delivery:
     response_status: int
     attempts: tuple[Attempt, ...] = ()
     endpoint_id: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +195,14 @@ def check_description(text: str) -> str:
     return text
 
 
-def check_types(types: Sequence[str]) -> None:
-    """An endpoint says which types it wants."""
+def check_types(types: Sequence[str], known: Collection[str]) -> None:
+    """An endpoint says which types it wants: known ones, or the beginning of some (`dsync.user.*`)."""
     if not types:
         raise ArgumentError("filter.types is needed: which events are to be sent", field="filter.types")
+    if unknown := [wanted for wanted in types if not _is_known(wanted, known)]:
+        shown = ", ".join(f"`{wanted[:_MAX_SHOWN]}`" for wanted in unknown[:_MAX_NAMED])
+        more = f" and {len(unknown) - _MAX_NAMED} more" if len(unknown) > _MAX_NAMED else ""
+        raise ArgumentError(f"filter.types names no event of this release: {shown}{more}", field="filter.types")
 
 
 def check_overlap(overlap: timedelta | None) -> timedelta:
@@ -217,6 +223,12 @@ def rotated(secrets: Sequence[Secret], new: Secret, overlap: timedelta) -> tuple
         if old.signs(new.created_at) and overlap
     ]
     return (new, *kept[: MAX_SECRETS - 1])
+
+
+def _is_known(wanted: str, known: Collection[str]) -> bool:
+    if wanted in known:
+        return True
+    return wanted.endswith(".*") and any(one.startswith(wanted[:-1]) for one in known)
 
 
 def _no_url() -> ArgumentError:

@@ -92,6 +92,7 @@ def delivery(value: Delivery) -> pb.WebhookDelivery:
         next_attempt_time=timestamp(value.next_attempt_at),
         response_status=value.response_status,
         attempts=[_attempt(one) for one in value.attempts],
+        error=value.error,
     )
 
 

@@ -135,6 +135,7 @@ def _delivery(row: asyncpg.Record, attempts: tuple[Attempt, ...] = ()) -> Delive
         response_status=row["response_status"],
         attempts=attempts,
         endpoint_id=row["endpoint_id"],
+        error=row["error"] or "",
     )
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import Any
 
 import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from workos import WorkOSClient
+from workos.events.models.event_schema import EventSchemaUnknown
 
 from directorysync.v1 import directory_admin_pb2 as admin_pb2
 from directorysync.v1 import webhooks_pb2 as pb
@@ -159,6 +161,43 @@ async def test_secrets_change_over_while_both_sign(
     await scim.post("/Users", json={"schemas": [USER], "userName": "late@example.com"})
     await receiver.until(lambda: len(taken) > count, 60)
     assert taken == [*(f"{number}@example.com" for number in range(1, count + 1)), "late@example.com"]
+
+
+async def test_an_endpoint_that_turns_itself_off_is_seen_everywhere(
+    server: RunningServe, receiver: Receiver, scim: httpx.AsyncClient
+) -> None:
+    """By another endpoint, by WorkOS's library at `/events`; its deliveries say what was wrong."""
+    directory, kind = directory_of(scim), "webhook_endpoint.disabled"
+    command(server, "create", receiver.url("/operations"), "--event", kind)
+    made = command(server, "create", receiver.url("/gone"), "--event", "dsync.user.*", "--directory", directory)
+    receiver.answers["/gone"] = Answer(410)
+    while not receiver.at("/operations"):
+        name = f"{len(receiver.received)}-{id(object())}@example.com"
+        await scim.post("/Users", json={"schemas": [USER], "userName": name})
+        await asyncio.sleep(0.3)
+    told = receiver.at("/operations")[0].event
+    assert (told["event"], told["data"]["id"], told["data"]["directory_id"]) == (kind, made["id"], directory)
+    assert told["data"]["status_reason"] == "the receiver answered 410 Gone"
+    client = WorkOSClient(api_key=server.api_key, client_id="client_unused", base_url=server.http_url)
+    with closing(client):
+        page = await asyncio.to_thread(client.events.list_events, events=[kind])
+    [read] = page.data
+    assert isinstance(read, EventSchemaUnknown)
+    assert read.raw_data["id"] == told["id"]
+    assert [one["error"] for one in command(server, "deliveries", made["id"])] == ["status"]
+    lines = server.dirsync("webhook", "deliveries", made["id"]).stdout
+    assert "status" in lines
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    async with httpx.AsyncClient(base_url=server.http_url, headers=headers, trust_env=False) as rest:
+        shown = (await rest.get(f"/webhook_endpoints/{made['id']}/deliveries")).json()["data"]
+        assert [(one["error"], one["response_status"]) for one in shown] == [("status", 410)]
+        body = {"endpoint_url": receiver.url("/slip"), "events": ["dsync.deleted", "dsync.user.create"]}
+        refused = await rest.post("/webhook_endpoints", json=body)
+    assert refused.status_code == 422
+    [error] = refused.json()["errors"]
+    assert error["field"] == "events"
+    assert "`dsync.user.create`" in error["message"]
+    assert "dsync.deleted" not in error["message"]
 
 
 async def test_what_an_operator_has_not_opened_is_refused(serving: Serving, receiver: Receiver) -> None:

@@ -63,6 +63,7 @@ _DELIVERY_COLUMNS: tuple[Column, ...] = (
     ("STATE", lambda one: enum_name(pb.WebhookDeliveryState, one.state, "WEBHOOK_DELIVERY_STATE_")),
     ("ATTEMPTS", lambda one: str(one.attempt_count)),
     ("ANSWER", lambda one: str(one.response_status or "none")),
+    ("ERROR", lambda one: one.error),
     ("LAST ATTEMPT", lambda one: time_text(one.update_time)),
     ("NEXT ATTEMPT", lambda one: time_text(one.next_attempt_time)),
 )

@@ -202,6 +202,7 @@ class WebhookDelivery(_message.Message):
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     RESPONSE_STATUS_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`webhook_delivery_` and a ULID."""
     endpoint_id: _builtins.str
@@ -218,6 +219,8 @@ class WebhookDelivery(_message.Message):
     """Attempts made."""
     response_status: _builtins.int
     """HTTP status of the last answer; 0: none came."""
+    error: _builtins.str
+    """Why the last attempt failed, as WebhookAttempt.error; empty: it did not. Not read in RecordWebhookAttempts."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the first attempt was made."""
@@ -249,10 +252,11 @@ class WebhookDelivery(_message.Message):
         next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
         response_status: _builtins.int = ...,
         attempts: _abc.Iterable[Global___WebhookAttempt] | None = ...,
+        error: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "next_attempt_time", b"next_attempt_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "create_time", b"create_time", "directory_id", b"directory_id", "endpoint_id", b"endpoint_id", "event_id", b"event_id", "event_type", b"event_type", "id", b"id", "next_attempt_time", b"next_attempt_time", "response_status", b"response_status", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "create_time", b"create_time", "directory_id", b"directory_id", "endpoint_id", b"endpoint_id", "error", b"error", "event_id", b"event_id", "event_type", b"event_type", "id", b"id", "next_attempt_time", b"next_attempt_time", "response_status", b"response_status", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

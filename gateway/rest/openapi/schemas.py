@@ -58,6 +58,9 @@ _DELIVERY: Final = {
     "state": choice("retrying", "succeeded", "failed"),
     "attempt_count": number(),
     "response_status": nullable(number("Status of the last answer; null: none came")),
+    "error": nullable(
+        text("Why the last attempt failed: status, redirect, timeout, connect, tls, address_refused, protocol")
+    ),
     "next_attempt_at": nullable(time()),
     **_TIMES,
 }

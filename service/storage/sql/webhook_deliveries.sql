@@ -66,23 +66,23 @@ SELECT d.id, d.organization_id
 
 -- name: page
 -- Deliveries of an endpoint before id $2, newest first.
-SELECT d.* FROM webhook_delivery d
+SELECT d.*, d.attempts -> -1 ->> 'error' AS error FROM webhook_delivery d
  WHERE d.endpoint_id = $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3
 
 -- name: page_by_state
 -- The same of one state.
-SELECT d.* FROM webhook_delivery d
+SELECT d.*, d.attempts -> -1 ->> 'error' AS error FROM webhook_delivery d
  WHERE d.endpoint_id = $1 AND d.id < $2 AND d.state = $4 ORDER BY d.id DESC LIMIT $3
 
 -- name: page_by_event
 -- The same of one event; $5: of this state, or NULL.
-SELECT d.* FROM webhook_delivery d
+SELECT d.*, d.attempts -> -1 ->> 'error' AS error FROM webhook_delivery d
  WHERE d.endpoint_id = $1 AND d.id < $2 AND d.event_id = $4 AND ($5::text IS NULL OR d.state = $5)
  ORDER BY d.id DESC LIMIT $3
 
 -- name: get
 -- One delivery.
-SELECT d.* FROM webhook_delivery d WHERE d.endpoint_id = $1 AND d.id = $2
+SELECT d.*, d.attempts -> -1 ->> 'error' AS error FROM webhook_delivery d WHERE d.endpoint_id = $1 AND d.id = $2
 
 -- name: purge
 -- Takes away at most $3 deliveries of an endpoint before an id.

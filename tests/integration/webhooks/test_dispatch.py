@@ -170,6 +170,19 @@ async def test_attempts_add_up_and_repeated_records_do_not(world: World) -> None
     assert await deliveries(world, made.id, state=RETRYING) == []
 
 
+async def test_deliveries_say_why_the_last_attempt_failed(world: World) -> None:
+    made = await world.endpoint("https://why.example/")
+    failed, well = delivery(1, state=RETRYING), delivery(2)
+    failed.attempts[0].error = "timeout"
+    async with world.reader(made) as reader:
+        await world.record(made, reader.epoch, deliveries=[failed, well])
+        assert [one.error for one in await deliveries(world, made.id)] == ["", "timeout"]
+        assert [one.error for one in await deliveries(world, made.id, state=RETRYING)] == ["timeout"]
+        assert [one.error for one in await deliveries(world, made.id, event_id="event_1")] == ["timeout"]
+        await world.record(made, reader.epoch, deliveries=[delivery(1, name=failed.id, attempts=2)])
+        assert [one.error for one in await deliveries(world, made.id, event_id="event_1")] == [""], "it arrived"
+
+
 async def test_deliveries_page_newest_first(world: World) -> None:
     made = await world.endpoint("https://pages.example/")
     async with world.reader(made) as reader:

@@ -53,6 +53,30 @@ async def test_types_are_needed(world: World) -> None:
     assert refused.value.metadata["field"] == "filter.types"
 
 
+async def test_types_that_no_event_has_are_refused_by_name(world: World) -> None:
+    wrong = events_pb2.EventFilter(types=["dsync.user.created", "dsync.user.create", "user.*", "dsync.group.*"])
+    made = await world.endpoint("https://slips.example/")
+    attempts = (
+        world.endpoint("https://slip.example/", filter=wrong),
+        world.call("UpdateWebhookEndpoint", pb.UpdateWebhookEndpointRequest(id=made.id, filter=wrong)),
+    )
+    for attempt in attempts:
+        with pytest.raises(Problem) as refused:
+            await attempt
+        assert (refused.value.reason, refused.value.metadata["field"]) == ("ARGUMENT_INVALID", "filter.types")
+        assert refused.value.detail == "filter.types names no event of this release: `dsync.user.create`, `user.*`"
+    assert (await world.get(made.id)).filter == made.filter
+
+
+async def test_types_of_another_release_stay_until_they_are_taken_out(world: World) -> None:
+    made = await world.endpoint("https://older.example/")
+    await world.pool.execute("UPDATE webhook_endpoint SET types = '{dsync.later}' WHERE id = $1", made.id)
+    wider = events_pb2.EventFilter(types=["dsync.later", "dsync.deleted"])
+    request = pb.UpdateWebhookEndpointRequest(id=made.id, filter=wider)
+    changed = (await world.call("UpdateWebhookEndpoint", request)).endpoint
+    assert [*changed.filter.types] == ["dsync.later", "dsync.deleted"]
+
+
 async def test_a_url_has_one_endpoint_until_it_is_deleted(world: World) -> None:
     first = await world.endpoint("https://unique.example/")
     with pytest.raises(Problem) as taken:
