@@ -149,6 +149,8 @@ def _sentence(detail: str, failure: Problem | None = None) -> str:
         return ""
     end = "" if detail.endswith((".", "?", "!")) else "."
     named = failure.metadata.get("field", "") if failure is not None else ""
+    # The other end of a range is named in the middle.
+    detail = detail.replace(" start_time", f" {_FIELDS['start_time']}").replace(" end_time", f" {_FIELDS['end_time']}")
     if failure is not None and named and detail.startswith(named):
         return _field(failure) + detail[len(named) :] + end
     return detail[0].upper() + detail[1:] + end
