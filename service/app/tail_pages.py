@@ -13,9 +13,10 @@ from service.storage import feed as table
 from service.storage.database import Pool
 from service.storage.feed import Packed
 
-# Larger ones cost more for each event: their memory is new to the process each time.
+# More cost more each: the memory of a larger page is new to the process each time. Events of usual sizes stay below the
+# bytes: what is read beyond them is read in vain.
 _PAGE_EVENTS = 500
-_PAGE_BYTES = 512 * 1024
+_PAGE_BYTES = 2 * 1024 * 1024
 # Pages end at multiples of these positions or numbers, so that readers who start apart soon read equal pages. A bounded
 # scope may find little in many.
 _STEP = _PAGE_EVENTS // 2
