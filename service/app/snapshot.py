@@ -24,8 +24,10 @@ _DIRECTORIES = 500
 _ROWS = 500
 _MEMBERSHIPS = 2000
 _PART_BYTES = 1024 * 1024
-# What is encoded before others get their turn: a look-up needs several turns, and waits for so much before each.
+# What is encoded before others get their turn: a look-up needs several turns, and waits for so much before each. A
+# membership is little.
 _ENCODED_AT_ONCE = 20
+_MEMBERSHIPS_AT_ONCE = 400
 
 # Ids of directories and a key -> a page behind it.
 Read = Callable[[Moment, Sequence[str], Key], Awaitable[Page[Any]]]
@@ -110,19 +112,19 @@ async def _frames(at: Moment, bounds: Bounds, content: Content, wire: StateWire)
     while found := await table.directories(at, bounds, after, _DIRECTORIES):
         yield wire.directories(found)
         after = found[-1].directory.id
-    kinds: tuple[tuple[bool, Read, Encode], ...] = (
-        (content.groups, _groups, wire.groups),
-        (content.users, _users, wire.users),
-        (content.memberships, _memberships, wire.memberships),
+    kinds: tuple[tuple[bool, Read, Encode, int], ...] = (
+        (content.groups, _groups, wire.groups, _ENCODED_AT_ONCE),
+        (content.users, _users, wire.users, _ENCODED_AT_ONCE),
+        (content.memberships, _memberships, wire.memberships, _MEMBERSHIPS_AT_ONCE),
     )
-    for wanted, read, encode in kinds:
+    for wanted, read, encode, at_once in kinds:
         if wanted:
-            async with aclosing(_pages(at, bounds, read, encode)) as pages:
+            async with aclosing(_pages(at, bounds, read, encode, at_once)) as pages:
                 async for frames in pages:
                     yield frames
 
 
-async def _pages(at: Moment, bounds: Bounds, read: Read, encode: Encode) -> AsyncGenerator[list[bytes]]:
+async def _pages(at: Moment, bounds: Bounds, read: Read, encode: Encode, at_once: int) -> AsyncGenerator[list[bytes]]:
     """All of one kind, of some directories at a time."""
     behind = ""
     while ids := await table.directory_ids(at, bounds, behind, _DIRECTORIES):
@@ -130,8 +132,8 @@ async def _pages(at: Moment, bounds: Bounds, read: Read, encode: Encode) -> Asyn
         async with aclosing(_read_ahead(at, ids, read)) as pages:
             async for items in pages:
                 frames: list[bytes] = []
-                for start in range(0, len(items), _ENCODED_AT_ONCE):
-                    frames += encode(items[start : start + _ENCODED_AT_ONCE])
+                for start in range(0, len(items), at_once):
+                    frames += encode(items[start : start + at_once])
                     await asyncio.sleep(0)
                 yield frames
 

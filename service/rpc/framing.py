@@ -1,12 +1,12 @@
 """Protobuf by concatenation: fields put together as bytes, where building messages would cost too much."""
 
-# Most lengths are short.
-_SHORT = [number.to_bytes(1, "little") for number in range(0x80)]
+# Most lengths are short: of up to two bytes.
+_SHORT = [bytes((number,)) if number < 0x80 else bytes((number & 0x7F | 0x80, number >> 7)) for number in range(0x800)]
 
 
 def varint(value: int) -> bytes:
     """A number that is not negative, as LEB128."""
-    if value < 0x80:
+    if value < 0x800:
         return _SHORT[value]
     parts = bytearray()
     while value > 0x7F:

@@ -56,8 +56,10 @@ class StateFrames:
             if created != micros:
                 micros = created
                 time = _moment(micros)
-            member = _text(_MEMBER_ID, member_id) + _TYPES[nested] + _text(_MEMBER_NAME, member_name)
-            frames.append(b"".join((_MEMBERSHIPS, varint(len(group) + len(member) + len(time)), group, member, time)))
+            member, name = member_id.encode(), member_name.encode()
+            named = delimited(_MEMBER_NAME, name) if name else b""
+            fields = (group, _MEMBER_ID, varint(len(member)), member, _TYPES[nested], named, time)
+            frames.append(delimited(_MEMBERSHIPS, b"".join(fields)))
         return frames
 
 

@@ -1,8 +1,8 @@
 """One consistent state: a transaction over one snapshot, and pages of what is in it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import asyncpg
@@ -30,7 +30,9 @@ T = TypeVar("T")
 Key = tuple[str, ...]
 # Group and its name, member, whether that is a group, its name, since when (microseconds since 1970). There are many.
 Membership = tuple[str, str, str, bool, str, int]
-_COLUMNS = ("group_ids", "member_ids", "nested", "user_names", "created")
+_COLUMNS = ("group_ids", "member_ids", "nested", "created")
+# Names that a moment keeps: those of most directories, in some dozens of megabytes.
+_NAMES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,15 @@ class Bounds:
 class Moment:
     """A transaction over one snapshot. Everything up to `place` is in it and nothing behind: a number of the directory
     that it was opened for, else a position in the feed.
+
+    `names`: of users and groups that were read, by id, for their memberships; None for a hidden user. They are valid for
+    as long as the moment, and most users are in several groups.
     """
 
     connection: Connection
     epoch: str
     place: int
+    names: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +124,19 @@ async def directory_ids(at: Moment, bounds: Bounds, after: str, limit: int) -> l
 async def groups(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[Group]:
     """At most `limit` groups of these directories, about `size` bytes, behind a key."""
     rows = await at.connection.fetch(SQL["groups"], ids, *(after or ("", "")), limit, size)
-    return Page([group_from_row(row) for row in rows], _more(rows, limit), _key(rows))
+    found = [group_from_row(row) for row in rows]
+    _make_room(at)
+    at.names.update((group.id, group.name) for group in found)
+    return Page(found, _more(rows, limit), _key(rows))
 
 
 async def users(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[User]:
     """As `groups`."""
     rows = await at.connection.fetch(SQL["users"], ids, *(after or ("", "")), limit, size)
-    return Page([user_from_row(row) for row in rows], _more(rows, limit), _key(rows))
+    found = [user_from_row(row) for row in rows]
+    _make_room(at)
+    at.names.update((user.id, user.user_name) for user in found)
+    return Page(found, _more(rows, limit), _key(rows))
 
 
 async def memberships(at: Moment, ids: Sequence[str], after: Key, limit: int) -> Page[Membership]:
@@ -132,20 +144,30 @@ async def memberships(at: Moment, ids: Sequence[str], after: Key, limit: int) ->
     row = await at.connection.fetchrow(SQL["memberships"], ids, *(after or ("", "", "")), limit)
     if row is None or row["group_ids"] is None:
         return Page([], more=False, last=())
-    group_ids, member_ids, nested, user_names, created = (row[name] for name in _COLUMNS)
-    inner = {member for member, is_group in zip(member_ids, nested, strict=True) if is_group}
-    names = await _group_names(at, ids, {*group_ids, *inner})
+    group_ids, member_ids, nested, created = (row[name] for name in _COLUMNS)
+    names = await _names(at, ids, {*group_ids, *member_ids})
     items: list[Membership] = [
-        (group, names[group], member, is_group, names[member] if is_group else name, since)
-        for group, member, is_group, name, since in zip(group_ids, member_ids, nested, user_names, created, strict=True)
-        if is_group or name is not None
+        (group, names[group] or "", member, is_group, name, since)
+        for group, member, is_group, since in zip(group_ids, member_ids, nested, created, strict=True)
+        if (name := names[member]) is not None
     ]
     return Page(items, len(group_ids) >= limit, (row["last_directory_id"], group_ids[-1], member_ids[-1]))
 
 
-async def _group_names(at: Moment, directory_ids: Sequence[str], ids: Iterable[str]) -> dict[str, str]:
-    rows = await at.connection.fetch(SQL["group_names"], directory_ids, list(ids))
-    return {row["id"]: row["name"] for row in rows}
+async def _names(at: Moment, directory_ids: Sequence[str], ids: set[str]) -> Mapping[str, str | None]:
+    """At least those of `ids`."""
+    _make_room(at)
+    missing = ids.difference(at.names)
+    if missing:
+        rows = await at.connection.fetch(SQL["names"], directory_ids, list(missing))
+        at.names.update(dict.fromkeys(missing))
+        at.names.update((row["id"], row["name"]) for row in rows)
+    return at.names
+
+
+def _make_room(at: Moment) -> None:
+    if len(at.names) >= _NAMES:
+        at.names.clear()
 
 
 def _more(rows: Sequence[Row], limit: int) -> bool:

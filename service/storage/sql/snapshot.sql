@@ -64,11 +64,11 @@ SELECT r.* FROM (
 
 -- name: memberships
 -- Memberships of the directories $1, of $2 those behind group $3 and member $4: at most $5, in order as above. As columns,
--- one array each: a row for each would cost more than what is in it. Users have their names, hidden ones and groups none.
+-- one array each: a row for each would cost more than what is in it.
 SELECT max(r.directory_id) AS last_directory_id, array_agg(r.group_id) AS group_ids, array_agg(r.member_id) AS member_ids,
-       array_agg(r.nested) AS nested, array_agg(r.user_name) AS user_names, array_agg(r.created) AS created
+       array_agg(r.nested) AS nested, array_agg(r.created) AS created
   FROM (
-    SELECT m.directory_id, m.group_id, m.member_id, m.member_type = 'Group' AS nested, u.user_name,
+    SELECT m.directory_id, m.group_id, m.member_id, m.member_type = 'Group' AS nested,
            round(date_part('epoch', m.created_at) * 1000000)::bigint AS created
       FROM (
         SELECT q.* FROM unnest($1::text[]) AS d (id)
@@ -79,10 +79,11 @@ SELECT max(r.directory_id) AS last_directory_id, array_agg(r.group_id) AS group_
                   > (CASE WHEN d.id = $2 THEN $3 ELSE '' END, CASE WHEN d.id = $2 THEN $4 ELSE '' END)
             ORDER BY x.group_id, x.member_id LIMIT $5) AS q
          LIMIT $5) AS m
-      LEFT JOIN LATERAL (SELECT x.user_name FROM directory_user x
-                          WHERE x.directory_id = m.directory_id AND x.id = m.member_id AND NOT x.hidden OFFSET 0) AS u ON true
   ) AS r
 
--- name: group_names
--- Names of groups of the directories $1.
-SELECT g.id, g.display_name AS name FROM directory_group g WHERE g.directory_id = ANY ($1::text[]) AND g.id = ANY ($2::text[])
+-- name: names
+-- Names of users and groups of the directories $1, those of the ids $2; none of hidden users.
+SELECT u.id, u.user_name AS name FROM directory_user u
+ WHERE u.directory_id = ANY ($1::text[]) AND u.id = ANY ($2::text[]) AND NOT u.hidden
+ UNION ALL
+SELECT g.id, g.display_name FROM directory_group g WHERE g.directory_id = ANY ($1::text[]) AND g.id = ANY ($2::text[])

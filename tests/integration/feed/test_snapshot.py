@@ -12,7 +12,9 @@ import pytest
 from directorysync import errors
 from directorysync.v1 import directory_sync_pb2 as pb
 from directorysync.v1 import directory_sync_pb2_grpc
+from service.app import snapshot as app
 from service.domain.caller import Caller, Scope
+from service.storage import snapshot as table
 from tests.integration.commit.conftest import Directories, committing
 from tests.integration.feed.copies import Copy, differences, stored, write
 from tests.integration.feed.lab import PATIENCE, Process, Seen, eventually, follow, process
@@ -119,6 +121,22 @@ async def test_kinds_of_no_interest_are_left_out(replica: Process, directories: 
     without = joined(await parts(replica, snapshot=asked))
     everything.ClearField(kind)
     assert without == everything
+
+
+@pytest.mark.parametrize("kept", [0, 2, 3])
+async def test_memberships_bear_their_names_however_few_are_kept(
+    replica: Process, directories: Directories, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    ids = await one_of_each(directories)
+    await directories.fetch("UPDATE directory_user SET hidden = true WHERE id = $1", ids["users"][1])
+    everything = joined(await parts(replica)).memberships
+    named = [(one.group_name, one.member_name) for one in everything]
+    assert sorted(named) == [("Inner", "ada@example.com"), ("Outer", "Inner")]
+    monkeypatch.setattr(table, "_NAMES", kept)
+    monkeypatch.setattr(app, "_MEMBERSHIPS", 1)
+    alone = pb.WatchStart.Snapshot(without_users=True, without_groups=True)
+    assert joined(await parts(replica)).memberships == everything
+    assert joined(await parts(replica, snapshot=alone)).memberships == everything
 
 
 async def test_what_applications_do_not_see_is_not_in_it(replica: Process, directories: Directories) -> None:
