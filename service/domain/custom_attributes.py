@@ -15,17 +15,16 @@ Document = Mapping[str, Any]
 # Keys from the root of a document inwards.
 Path = tuple[str, ...]
 
-_ADDRESS_FIELDS = (
-    ("type", "type"),
-    ("street_address", "streetAddress"),
-    ("locality", "locality"),
-    ("region", "region"),
-    ("postal_code", "postalCode"),
-    ("country", "country"),
-    ("raw_address", "formatted"),
-)
-_PLACE_NAMES = tuple(name for name, _ in _ADDRESS_FIELDS[1:])
-_PLACE = frozenset(key for _, key in _ADDRESS_FIELDS[1:])
+_ADDRESS_NAMES = {
+    "type": "type",
+    "streetAddress": "street_address",
+    "locality": "locality",
+    "region": "region",
+    "postalCode": "postal_code",
+    "country": "country",
+    "formatted": "raw_address",
+}
+_NOWHERE = dict.fromkeys(_ADDRESS_NAMES.values())
 
 
 def text_of(value: object) -> str | None:
@@ -43,7 +42,11 @@ def emails_of(value: object) -> list[dict[str, Any]] | None:
     if not isinstance(value, list):
         return None
     found = [
-        {"type": text_of(item.get("type")), "value": address, "primary": item.get("primary") is True}
+        {
+            "type": kind if isinstance(kind := item.get("type"), str) and kind else None,
+            "value": address,
+            "primary": item.get("primary") is True,
+        }
         for item in value
         if isinstance(item, dict) and isinstance(address := item.get("value"), str) and address
     ]
@@ -58,10 +61,13 @@ def addresses_of(value: object) -> list[dict[str, Any]] | None:
     for item in value:
         if not isinstance(item, dict):
             continue
-        address: dict[str, Any] = {
-            name: text if isinstance(text := item.get(key), str) and text else None for name, key in _ADDRESS_FIELDS
-        }
-        if not _PLACE.isdisjoint(item) and any(address[name] for name in _PLACE_NAMES):
+        address: dict[str, Any] = _NOWHERE.copy()
+        placed = False
+        for key, text in item.items():
+            if isinstance(text, str) and text and (name := _ADDRESS_NAMES.get(key)):
+                address[name] = text
+                placed = placed or name != "type"
+        if placed:
             address["primary"] = item.get("primary") is True
             found.append(address)
     return found or None
@@ -177,7 +183,9 @@ def _read(document: Document, attribute: Attribute) -> Any:
         value: Any = document
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
-        if value is not None:
+            if value is None:
+                break
+        else:
             result = attribute.read(value)
             if result is not None:
                 return result
@@ -185,10 +193,12 @@ def _read(document: Document, attribute: Attribute) -> Any:
 
 
 def _in_extensions(document: Document, attribute: Attribute) -> Any:
+    wanted = attribute.extension_keys
     for name, extension in document.items():
-        if name.startswith("urn:") and isinstance(extension, dict):
+        # Hardly any extension has one of the keys.
+        if isinstance(extension, dict) and not wanted.isdisjoint(extension) and name.startswith("urn:"):
             for key, value in extension.items():
-                result = attribute.read(value) if key in attribute.extension_keys else None
+                result = attribute.read(value) if key in wanted else None
                 if result is not None:
                     return result
     return None

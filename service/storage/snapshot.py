@@ -48,8 +48,8 @@ class Moment:
     """A transaction over one snapshot. Everything up to `place` is in it and nothing behind: a number of the directory
     that it was opened for, else a position in the feed.
 
-    `names`: of users and groups that were read, by id, for their memberships; None for a hidden user. They are valid for
-    as long as the moment, and most users are in several groups.
+    `names`: of users and groups that were read, by id, for their memberships; None for a hidden user. They are valid
+    for as long as the moment, and most users are in several groups.
     """
 
     connection: Connection

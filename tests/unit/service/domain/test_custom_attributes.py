@@ -131,6 +131,7 @@ def test_a_start_date_comes_in_an_extension_of_the_providers_own(key: str) -> No
     [
         {"emails": "ada@acme.example", "addresses": {}, "title": 7, ENTERPRISE: "x"},
         {"emails": [7, {}, {"value": ""}, {"value": 7}], "addresses": [7, {}, {"locality": 7}], "title": ""},
+        {"addresses": [{"type": "work", "primary": True}], "x": {"startDate": "2031-03-01"}},
         {ENTERPRISE: {"department": {"x": 1}, "costCenter": 7, "manager": 7}, "urn:x": {"startDate": {"x": 1}}},
     ],
 )
