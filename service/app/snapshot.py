@@ -1,7 +1,7 @@
 """Snapshots: one consistent state in parts, and the place from which the events after it follow."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from service.domain.group import Group
 from service.domain.user import User
 from service.storage import snapshot as table
 from service.storage.database import Pool
+from service.storage.rows import Row, group_from_row, user_from_row
 from service.storage.snapshot import Bounds, Key, Membership, Moment, Page
 
 _PATIENCE_SECONDS = 20.0
@@ -40,10 +41,10 @@ class StateWire(Protocol):
     def directories(self, values: Sequence[DirectorySummary]) -> list[bytes]:
         """Of directories."""
 
-    def groups(self, values: Sequence[Group]) -> list[bytes]:
+    def groups(self, values: Iterable[Group]) -> list[bytes]:
         """Of groups."""
 
-    def users(self, values: Sequence[User]) -> list[bytes]:
+    def users(self, values: Iterable[User]) -> list[bytes]:
         """Of users."""
 
     def memberships(self, values: Sequence[Membership]) -> list[bytes]:
@@ -113,8 +114,8 @@ async def _frames(at: Moment, bounds: Bounds, content: Content, wire: StateWire)
         yield wire.directories(found)
         after = found[-1].directory.id
     kinds: tuple[tuple[bool, Read, Encode, int], ...] = (
-        (content.groups, _groups, wire.groups, _ENCODED_AT_ONCE),
-        (content.users, _users, wire.users, _ENCODED_AT_ONCE),
+        (content.groups, _groups, lambda rows: wire.groups(map(group_from_row, rows)), _ENCODED_AT_ONCE),
+        (content.users, _users, lambda rows: wire.users(map(user_from_row, rows)), _ENCODED_AT_ONCE),
         (content.memberships, _memberships, wire.memberships, _MEMBERSHIPS_AT_ONCE),
     )
     for wanted, read, encode, at_once in kinds:
@@ -138,7 +139,7 @@ async def _pages(at: Moment, bounds: Bounds, read: Read, encode: Encode, at_once
                 yield frames
 
 
-async def _read_ahead(at: Moment, ids: Sequence[str], read: Read) -> AsyncGenerator[list[Any]]:
+async def _read_ahead(at: Moment, ids: Sequence[str], read: Read) -> AsyncGenerator[Sequence[Any]]:
     """Page by page; the database reads one while the one before is put into messages."""
     following = asyncio.ensure_future(read(at, ids, ()))
     try:
@@ -156,11 +157,11 @@ async def _read_ahead(at: Moment, ids: Sequence[str], read: Read) -> AsyncGenera
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def _groups(at: Moment, ids: Sequence[str], after: Key) -> Page[Group]:
+async def _groups(at: Moment, ids: Sequence[str], after: Key) -> Page[Row]:
     return await table.groups(at, ids, after, _ROWS, _PART_BYTES)
 
 
-async def _users(at: Moment, ids: Sequence[str], after: Key) -> Page[User]:
+async def _users(at: Moment, ids: Sequence[str], after: Key) -> Page[Row]:
     return await table.users(at, ids, after, _ROWS, _PART_BYTES)
 
 

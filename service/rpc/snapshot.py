@@ -1,6 +1,6 @@
 """Frames of a snapshot: elements of SnapshotPart, ready to send."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -36,11 +36,11 @@ class StateFrames:
         """Elements of `directories`."""
         return [delimited(_DIRECTORIES, convert.summary(value).SerializeToString()) for value in values]
 
-    def groups(self, values: Sequence[Group]) -> list[bytes]:
+    def groups(self, values: Iterable[Group]) -> list[bytes]:
         """Elements of `groups`."""
         return [delimited(_GROUPS, convert.group(value).SerializeToString()) for value in values]
 
-    def users(self, values: Sequence[User]) -> list[bytes]:
+    def users(self, values: Iterable[User]) -> list[bytes]:
         """Elements of `users`."""
         return [delimited(_USERS, convert.user(value).SerializeToString()) for value in values]
 

@@ -9,11 +9,9 @@ import asyncpg
 
 from service.domain.directory import DirectorySummary
 from service.domain.errors import StorageUnavailableError
-from service.domain.group import Group
-from service.domain.user import User
 from service.storage.database import Connection, Pool, connect
 from service.storage.queries import load_queries
-from service.storage.rows import Row, directory_from_row, group_from_row, user_from_row
+from service.storage.rows import Row, directory_from_row
 
 SQL = load_queries("snapshot")
 
@@ -60,9 +58,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Things in order; `more`: there may be others behind `last`."""
+    """Things in order; `more`: there may be others behind `last`.
 
-    items: list[T]
+    What has a document is still a row: the objects of a whole page would be megabytes, in no cache of the processor and
+    a burden for the collector of garbage. Whoever puts a few into a message makes these few (service.storage.rows).
+    """
+
+    items: Sequence[T]
     more: bool
     last: Key
 
@@ -121,22 +123,20 @@ async def directory_ids(at: Moment, bounds: Bounds, after: str, limit: int) -> l
     return [row["id"] for row in rows]
 
 
-async def groups(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[Group]:
-    """At most `limit` groups of these directories, about `size` bytes, behind a key."""
+async def groups(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[Row]:
+    """At most `limit` groups of these directories, about `size` bytes, behind a key: rows, see `Page`."""
     rows = await at.connection.fetch(SQL["groups"], ids, *(after or ("", "")), limit, size)
-    found = [group_from_row(row) for row in rows]
     _make_room(at)
-    at.names.update((group.id, group.name) for group in found)
-    return Page(found, _more(rows, limit), _key(rows))
+    at.names.update((row["id"], row["display_name"]) for row in rows)
+    return Page(rows, _more(rows, limit), _key(rows))
 
 
-async def users(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[User]:
+async def users(at: Moment, ids: Sequence[str], after: Key, limit: int, size: int) -> Page[Row]:
     """As `groups`."""
     rows = await at.connection.fetch(SQL["users"], ids, *(after or ("", "")), limit, size)
-    found = [user_from_row(row) for row in rows]
     _make_room(at)
-    at.names.update((user.id, user.user_name) for user in found)
-    return Page(found, _more(rows, limit), _key(rows))
+    at.names.update((row["id"], row["user_name"]) for row in rows)
+    return Page(rows, _more(rows, limit), _key(rows))
 
 
 async def memberships(at: Moment, ids: Sequence[str], after: Key, limit: int) -> Page[Membership]:

@@ -39,7 +39,7 @@ SELECT r.* FROM (
       SELECT g.* FROM unnest($1::text[]) AS d (id)
        CROSS JOIN LATERAL (
          SELECT x.directory_id, x.organization_id, x.id, x.document::text AS document, x.idp_id, x.version, x.created_at,
-                x.updated_at
+                x.updated_at, x.display_name
            FROM directory_group x
           WHERE x.directory_id = d.id AND (x.directory_id, x.id) > (d.id, CASE WHEN d.id = $2 THEN $3 ELSE '' END)
           ORDER BY x.id LIMIT $4) AS g
@@ -54,7 +54,8 @@ SELECT r.* FROM (
     FROM (
       SELECT u.* FROM unnest($1::text[]) AS d (id)
        CROSS JOIN LATERAL (
-         SELECT x.directory_id, x.organization_id, x.id, x.document::text AS document, x.version, x.created_at, x.updated_at
+         SELECT x.directory_id, x.organization_id, x.id, x.document::text AS document, x.version, x.created_at,
+                x.updated_at, x.user_name
            FROM directory_user x
           WHERE x.directory_id = d.id AND (x.directory_id, x.id) > (d.id, CASE WHEN d.id = $2 THEN $3 ELSE '' END)
             AND NOT x.hidden
