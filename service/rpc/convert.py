@@ -1,7 +1,7 @@
 """Domain values to protobuf, in one place."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from service.domain.user import User
 from service.domain.webhook import DisabledEndpoint
 
 _encode = msgspec.json.encode
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIRECTORY_STATES = {
     DirectoryState.UNLINKED: resources_pb2.DIRECTORY_STATE_UNLINKED,
     DirectoryState.LINKED: resources_pb2.DIRECTORY_STATE_LINKED,
@@ -204,6 +205,7 @@ def disabled_endpoint(value: DisabledEndpoint) -> events_pb2.WebhookEndpointDisa
 def user(value: User) -> resources_pb2.DirectoryUser:
     """User -> resources.proto."""
     fields = value.profile
+    created = _moment(value.created_at)
     return resources_pb2.DirectoryUser(
         id=value.id,
         directory_id=value.directory_id,
@@ -211,7 +213,7 @@ def user(value: User) -> resources_pb2.DirectoryUser:
         idp_id=fields["idp_id"],
         user_name=fields["user_name"],
         email=fields["email"],
-        emails=[resources_pb2.Email(**address) for address in fields["emails"]],
+        emails=fields["emails"],
         first_name=fields["first_name"],
         last_name=fields["last_name"],
         display_name=fields["display_name"],
@@ -225,9 +227,15 @@ def user(value: User) -> resources_pb2.DirectoryUser:
         raw_attributes_json=json_text(value.document),
         custom_attributes_json=json_text(value.custom_attributes),
         version=value.version,
-        create_time=timestamp(value.created_at),
-        update_time=timestamp(value.updated_at),
+        create_time=created,
+        update_time=created if value.updated_at == value.created_at else _moment(value.updated_at),
     )
+
+
+def _moment(value: datetime) -> Any:
+    """For a Timestamp in a constructor. There are many users, and a message would be made only to be copied."""
+    since = value - _EPOCH
+    return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1000}
 
 
 def group(value: Group) -> resources_pb2.DirectoryGroup:
