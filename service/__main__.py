@@ -8,7 +8,7 @@ import sys
 import asyncpg
 import uvloop
 
-from service.bootstrap import running
+from service.bootstrap import running, settle_memory
 from service.config import ServiceConfig
 from service.domain.errors import ArgumentError, SchemaUnknownError
 from service.telemetry import configure_logging
@@ -20,6 +20,7 @@ async def serve(config: ServiceConfig) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(config) as service:
+        settle_memory()
         host = config.grpc_listen.rpartition(":")[0]
         sys.stdout.write(f"service ready on {host}:{service.grpc_port}\n")
         sys.stdout.flush()

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import gc
 import os
 import signal
 import sys
@@ -20,7 +19,7 @@ from gateway.config import from_environment as gateway_config
 from gateway.server import serve
 from gateway.webhooks.dispatcher import Dispatcher
 from gateway.webhooks.settings import settings_of
-from service.bootstrap import Service, running
+from service.bootstrap import Service, running, settle_memory
 from service.config import ServiceConfig
 from service.telemetry import configure_logging
 
@@ -46,7 +45,7 @@ async def work() -> int:
         try:
             await _first(serving, server.started())
             if not serving.done():
-                _settle_memory()
+                settle_memory()
                 print("ready", flush=True)
                 await _first(serving, stop.wait(), service.failed.wait(), _end_of(delivering))
         finally:
@@ -57,13 +56,6 @@ async def work() -> int:
             await service.drain()
         await serving
     return 0 if stop.is_set() else 1
-
-
-def _settle_memory() -> None:
-    """What was made by now stays: looking at all of it again and again would stop everything for a while each time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 async def _first(serving: "asyncio.Task[None]", *awaited: Coroutine[Any, Any, Any]) -> None:
