@@ -1,9 +1,9 @@
 """One consistent state: a transaction over one snapshot, and pages of what is in it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import asyncpg
 
@@ -145,24 +145,23 @@ async def memberships(at: Moment, ids: Sequence[str], after: Key, limit: int) ->
     if row is None or row["group_ids"] is None:
         return Page([], more=False, last=())
     group_ids, member_ids, nested, created = (row[name] for name in _COLUMNS)
-    names = await _names(at, ids, {*group_ids, *member_ids})
-    items: list[Membership] = [
-        (group, names[group] or "", member, is_group, name, since)
-        for group, member, is_group, since in zip(group_ids, member_ids, nested, created, strict=True)
-        if (name := names[member]) is not None
-    ]
+    group_names, names = await _names(at, ids, group_ids), await _names(at, ids, member_ids)
+    rows = zip(group_ids, group_names, member_ids, nested, names, created, strict=True)
+    items: list[Any] = [each for each in rows if each[4] is not None] if None in names else list(rows)
     return Page(items, len(group_ids) >= limit, (row["last_directory_id"], group_ids[-1], member_ids[-1]))
 
 
-async def _names(at: Moment, directory_ids: Sequence[str], ids: set[str]) -> Mapping[str, str | None]:
-    """At least those of `ids`."""
+async def _names(at: Moment, directory_ids: Sequence[str], ids: Sequence[str]) -> list[str | None]:
+    """Of each of `ids` its name."""
     _make_room(at)
-    missing = ids.difference(at.names)
-    if missing:
-        rows = await at.connection.fetch(SQL["names"], directory_ids, list(missing))
-        at.names.update(dict.fromkeys(missing))
-        at.names.update((row["id"], row["name"]) for row in rows)
-    return at.names
+    try:
+        return [at.names[each] for each in ids]
+    except KeyError:
+        missing = list(set(ids).difference(at.names))
+    rows = await at.connection.fetch(SQL["names"], directory_ids, missing)
+    at.names.update(dict.fromkeys(missing))
+    at.names.update((row["id"], row["name"]) for row in rows)
+    return [at.names[each] for each in ids]
 
 
 def _make_room(at: Moment) -> None:
