@@ -28,6 +28,8 @@ def tail(port: int) -> Tail:
             env=os.environ | {"DIRSYNC_ADDRESS": f"127.0.0.1:{port}", "DIRSYNC_API_KEY": "sk_test"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            # A shell's background jobs, and what they start, ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             yield process
