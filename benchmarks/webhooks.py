@@ -139,7 +139,9 @@ def _awaited(receiver: _Receiver, expected: int) -> tuple[int, float]:
 
 
 def _endpoint(bench: Bench, url: str) -> str:
-    request = pb.CreateWebhookEndpointRequest(endpoint_url=url, filter=events_pb2.EventFilter(types=["none"]))
+    request = pb.CreateWebhookEndpointRequest(
+        endpoint_url=url, filter=events_pb2.EventFilter(types=["webhook_endpoint.disabled"])
+    )
     made = bench.deployment.admin.CreateWebhookEndpoint(request, metadata=bench.deployment.metadata).endpoint
     _update(bench, pb.UpdateWebhookEndpointRequest(id=made.id, enabled=False))
     return str(made.id)
