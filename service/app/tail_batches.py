@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 # The events of one command are parted only beyond these. gRPC clients take messages of 4 MiB unless told otherwise.
 WHOLE_COMMAND_EVENTS = 1000
 WHOLE_COMMAND_BYTES = 3 * 1024 * 1024
-# A batch is full at this size.
-FULL_BATCH_BYTES = 64 * 1024
+# A batch is full at this size: sending a message costs what sending 100 kB does.
+FULL_BATCH_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
