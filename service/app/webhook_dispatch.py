@@ -135,8 +135,10 @@ class WebhookDispatch:
             off = await deliveries_table.disable(
                 connection, record.endpoint_id, record.disable_reason, self._clock.now(), version
             )
+            if off is None:
+                continue
             place = await deliveries_table.longest_waiting(connection, record.endpoint_id)
-            if off is not None and place is not None:
+            if place is not None:
                 told.append((place, off))
         # Heads of several directories are taken in the order in which every writer takes them.
         for (directory_id, organization_id), off in sorted(told, key=lambda one: one[0]):

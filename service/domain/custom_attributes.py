@@ -42,11 +42,7 @@ def emails_of(value: object) -> list[dict[str, Any]] | None:
     if not isinstance(value, list):
         return None
     found = [
-        {
-            "type": kind if isinstance(kind := item.get("type"), str) and kind else None,
-            "value": address,
-            "primary": item.get("primary") is True,
-        }
+        {"type": text_of(item.get("type")), "value": address, "primary": item.get("primary") is True}
         for item in value
         if isinstance(item, dict) and isinstance(address := item.get("value"), str) and address
     ]

@@ -38,12 +38,17 @@ _RESOURCE_TYPES = {
 _MEMBER_TYPES = {"User": resources_pb2.MEMBER_TYPE_USER, "Group": resources_pb2.MEMBER_TYPE_GROUP}
 
 
+def _moment(value: datetime) -> Any:
+    """A Timestamp as its fields. In a constructor they do as well, without a message that is made only to be copied."""
+    since = value - _EPOCH
+    return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1000}
+
+
 def timestamp(value: datetime | None) -> Timestamp | None:
     """None stays unset."""
     if value is None:
         return None
-    seconds = int(value.timestamp() // 1)
-    return Timestamp(seconds=seconds, nanos=value.microsecond * 1000)
+    return Timestamp(**_moment(value))
 
 
 def json_text(value: Mapping[str, Any]) -> str:
@@ -230,12 +235,6 @@ def user(value: User) -> resources_pb2.DirectoryUser:
         create_time=created,
         update_time=created if value.updated_at == value.created_at else _moment(value.updated_at),
     )
-
-
-def _moment(value: datetime) -> Any:
-    """For a Timestamp in a constructor. There are many users, and a message would be made only to be copied."""
-    since = value - _EPOCH
-    return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1000}
 
 
 def group(value: Group) -> resources_pb2.DirectoryGroup:

@@ -232,12 +232,10 @@ class Edge:
             return Failure(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed", {})
         if not isinstance(error, Exception):
             raise error
-        if isinstance(error, BROKEN):
+        if isinstance(error, (*BROKEN, *PASSING)):
             self._telemetry.storage_failed(method.path, error)
-            error = StorageUnavailableError("the database cannot be reached")
-        if isinstance(error, PASSING):
-            self._telemetry.storage_failed(method.path, error)
-            error = StorageUnavailableError("the database could not carry this out now; try again")
+            away, passing = "the database cannot be reached", "the database could not carry this out now; try again"
+            error = StorageUnavailableError(away if isinstance(error, BROKEN) else passing)
         if isinstance(error, NOT_STORABLE):
             error = ArgumentError("the request holds a character that cannot be stored (NUL)")
         found = failure_of(error)

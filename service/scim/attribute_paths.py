@@ -14,9 +14,9 @@ ATTRIBUTE_NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_$-]{0,1000}\Z")
 PRINTABLE_URN = re.compile(r"[!-~]{1,1000}\Z")
 
 
-def is_schema_uri(name: str) -> bool:
-    """Whether a written name begins with a URI as Microsoft names schemas of its own: `http://schemas.microsoft.com/…`."""
-    return "://" in name[:8]
+def begins_with_schema(name: str) -> bool:
+    """Whether a written name begins with a URN, or a URI as Microsoft names its schemas: `http://schemas.microsoft.com/…`."""
+    return name[:4].lower() == "urn:" or "://" in name[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def read_name(text: str, resource_type: ResourceType) -> Target:
 
 
 def _read(text: str, resource_type: ResourceType) -> Target:
-    if text[:4].lower() != "urn:" and not is_schema_uri(text):
+    if not begins_with_schema(text):
         return _core(text, resource_type)
     lowered = text.lower()
     for urn, schema in resource_type.urns:

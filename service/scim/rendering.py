@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.scim.attribute_paths import is_schema_uri
+from service.scim.attribute_paths import begins_with_schema
 from service.scim.member_refs import MemberRef
 from service.scim.schema import ResourceType
 
@@ -22,12 +22,8 @@ class GroupRef:
 
 def schemas_of(document: Mapping[str, Any], resource_type: ResourceType) -> list[str]:
     """The URNs of the schemas whose attributes the document carries, the core schema first."""
-    extensions = [name for name, value in document.items() if isinstance(value, dict) and _is_schema(name)]
+    extensions = [name for name, value in document.items() if isinstance(value, dict) and begins_with_schema(name)]
     return [resource_type.schema.id, *extensions]
-
-
-def _is_schema(name: str) -> bool:
-    return name[:4].lower() == "urn:" or is_schema_uri(name)
 
 
 def render(
