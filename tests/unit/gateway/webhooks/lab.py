@@ -24,7 +24,9 @@ from gateway.webhooks.sender import Sender
 from gateway.webhooks.session import Session
 from gateway.webhooks.settings import WebhookSettings
 from gateway.webhooks.slots import Budget, Slots
+from tests.support.receiver import OK, Answer, Received
 
+BROKEN = Answer(500, body=b"no")
 SECRET = "whsec_" + "bmV3" * 11
 START = 1_764_000_000.0
 SETTINGS = WebhookSettings(
@@ -259,3 +261,12 @@ async def lab(settings: WebhookSettings = SETTINGS, disable_days: float = 5) -> 
             for _, task in made.running.values():
                 task.cancel()
             await asyncio.gather(*(task for _, task in made.running.values()), return_exceptions=True)
+
+
+def firsts(ids: Sequence[str], directory: str) -> list[int]:
+    """Numbers of a directory's events in the order of their first arrival."""
+    return [int(one.split("-")[1]) for one in dict.fromkeys(ids) if one.startswith(f"{directory}-")]
+
+
+def fails(*ids: str, answer: Answer = BROKEN) -> Callable[[Received], Answer]:
+    return lambda request: answer if request.id in ids else OK

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,32 +13,10 @@ from gateway.webhooks.schedule import ATTEMPTS, DAY, DELAYS
 from gateway.webhooks.signing import workos_signature
 from gateway.webhooks.slots import Budget
 from tests.support.receiver import CUT, HANG, OK, Answer, Received, Receiver, receiving
-from tests.unit.gateway.webhooks.lab import SETTINGS, START, Lab, lab
+from tests.unit.gateway.webhooks.lab import BROKEN, SETTINGS, START, Lab, fails, firsts, lab
 
-BROKEN = Answer(500, body=b"no")
 FAILED, SUCCEEDED = pb.WEBHOOK_DELIVERY_STATE_FAILED, pb.WEBHOOK_DELIVERY_STATE_SUCCEEDED
 RETRYING = pb.WEBHOOK_DELIVERY_STATE_RETRYING
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Lab]:
-    async with lab() as made:
-        yield made
-
-
-def firsts(ids: Sequence[str], directory: str) -> list[int]:
-    """Numbers of a directory's events in the order of their first arrival."""
-    return [int(one.split("-")[1]) for one in dict.fromkeys(ids) if one.startswith(f"{directory}-")]
-
-
-def fails(*ids: str, answer: Answer = BROKEN) -> Callable[[Received], Answer]:
-    return lambda request: answer if request.id in ids else OK
 
 
 async def test_events_arrive_in_order_and_are_acknowledged(bench: Lab, receiver: Receiver) -> None:
@@ -104,49 +81,6 @@ async def test_a_failing_event_holds_up_its_directory_alone(bench: Lab, receiver
     bench.service.happen("a", 3)
     await receiver.until(lambda: firsts(receiver.ids(), "a") == [*range(1, 16)])
     assert len(receiver.received) == 15 + 12 + 1, "only the failed one came twice"
-
-
-async def test_after_a_short_outage_a_success_wakes_what_waits_once(bench: Lab, receiver: Receiver) -> None:
-    kept = bench.service.endpoint(receiver.url())
-    receiver.otherwise = fails("a-1")
-    bench.service.happen("a", 2)
-    bench.start()
-    await receiver.until(lambda: len(kept.lanes) == 1)
-    bench.clock.forward(6)
-    await receiver.until(lambda: kept.lanes["a"].attempt_count == 2)
-    bench.service.happen("b")
-    await receiver.until(lambda: "b-1" in receiver.ids() and kept.cursor == 3)
-    await receiver.until(lambda: kept.lanes["a"].attempt_count == 3)
-    assert kept.lanes["a"].next_attempt_time == timestamp(bench.clock.time + DELAYS[2]), "the schedule goes on"
-    bench.service.happen("b")
-    await receiver.until(lambda: kept.cursor == 4)
-    bench.clock.forward(60)
-    await bench.settle()
-    assert receiver.ids().count("a-1") == 3, "one that is refused for itself keeps its schedule"
-
-
-@pytest.mark.parametrize("asked", [0, 250])
-async def test_a_test_that_arrives_wakes_what_waits(bench: Lab, receiver: Receiver, asked: int) -> None:
-    kept = bench.service.endpoint(receiver.url())
-    answer = replace(BROKEN, headers=(("retry-after", str(asked)),)) if asked else BROKEN
-    receiver.otherwise = BROKEN
-    bench.service.happen("a", 2)
-    session = bench.start()
-    await receiver.until(lambda: len(kept.lanes) == 1)
-    receiver.otherwise = answer
-    bench.clock.forward(6)
-    await receiver.until(lambda: kept.lanes["a"].attempt_count == 2)
-    receiver.otherwise = OK
-    test = pb.WebhookReplay(id="webhook_replay_1", test_event_type="dsync.user.created", create_time=timestamp(START))
-    session.update(pb.WebhookTarget(endpoint=kept.message, replays=[test]))
-    await receiver.until(lambda: "event_1" in receiver.ids())
-    await bench.settle()
-    if asked:
-        bench.clock.forward(asked - 1)
-        await bench.settle()
-        assert "a-2" not in receiver.ids(), "Retry-After holds"
-    bench.clock.forward(2)
-    await receiver.until(lambda: not kept.lanes and receiver.ids()[-2:] == ["a-1", "a-2"])
 
 
 async def test_a_lane_with_much_behind_it_reads_page_by_page(bench: Lab, receiver: Receiver) -> None:
@@ -260,24 +194,6 @@ async def test_an_endpoint_that_is_down_is_asked_one_thing_at_a_time(bench: Lab,
     for number in range(40):
         assert firsts(receiver.ids(), f"d{number}") == [1, 2]
     assert bench.sample("directorysync_webhook_endpoints_down") == 0
-
-
-async def test_when_an_endpoint_is_up_again_its_lanes_do_not_wait_for_hours(bench: Lab, receiver: Receiver) -> None:
-    kept = bench.service.endpoint(receiver.url())
-    receiver.otherwise = BROKEN
-    for directory in ("a", "b", "c", "d"):
-        bench.service.happen(directory)
-    bench.start()
-    for delay in (0, *DELAYS[:4]):
-        bench.clock.forward(delay + 1)
-        await bench.settle()
-    assert len(kept.lanes) >= 3
-    receiver.otherwise = OK
-    bench.service.happen("e")
-    bench.clock.forward(60)
-    await receiver.until(lambda: not kept.lanes and kept.cursor == 5)
-    for directory in ("a", "b", "c", "d", "e"):
-        assert f"{directory}-1" in receiver.ids()
 
 
 @pytest.mark.parametrize("seed", range(4))
