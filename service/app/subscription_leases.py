@@ -23,8 +23,8 @@ _FAREWELL_SECONDS = 5.0
 class Pace:
     """Seconds. A lease lasts `duration` and is renewed every `renewal`; takeovers are noticed within `check`."""
 
-    duration: float = 30.0
-    renewal: float = 10.0
+    duration: float = 10.0
+    renewal: float = 3.0
     check: float = 1.0
     saving: float = 0.25
 

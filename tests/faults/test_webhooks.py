@@ -15,7 +15,7 @@ from tests.support.server import RunningServe, running_serve
 from tests.support.writers import make_targets, writing
 
 SETTINGS = {"DIRSYNC_WEBHOOK_ALLOW_HTTP": "true", "DIRSYNC_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
-DIRECTORIES, KILLS = 2, 3
+DIRECTORIES, KILLS, PAUSE = 2, 3, 0.1
 
 
 def arrived(receiver: Receiver, path: str) -> dict[str, list[str]]:
@@ -50,11 +50,14 @@ async def kill_a_worker(server: RunningServe) -> None:
 
 
 async def test_every_event_outlives_kills_of_its_dispatcher(data_dir: Path) -> None:
-    turns = itertools.count(1)
+    turns, failed = itertools.count(1), set[str]()
 
-    def moody(_: Received) -> Answer:
-        """One of a hundred fails: kills meet lanes too."""
-        return Answer(503, headers=(("retry-after", "1"),)) if next(turns) % 100 == 0 else OK
+    def moody(request: Received) -> Answer:
+        """One of a hundred fails: kills meet lanes too. Never the same twice: its third attempt is minutes away."""
+        if next(turns) % 100 or request.id in failed:
+            return OK
+        failed.add(request.id)
+        return Answer(503, headers=(("retry-after", "1"),))
 
     with running_serve(data_dir / "data", workers=2, environ=SETTINGS) as server:
         async with receiving() as receiver, server.client() as client:
@@ -65,7 +68,7 @@ async def test_every_event_outlives_kills_of_its_dispatcher(data_dir: Path) -> N
                 await client.admin.CreateWebhookEndpoint(request)
             targets = await make_targets(client, server.http_url, DIRECTORIES)
             directories = [target.directory_id for target in targets]
-            async with writing(targets, 1) as writers:
+            async with writing(targets, 1, pause=PAUSE) as writers:
                 for _ in range(KILLS):
                     before = len(receiver.received)
                     await writers.progress(3)
