@@ -8,6 +8,7 @@ from typing import Protocol
 
 from service.app.clock import Clock
 from service.app.event_places import locate_event
+from service.app.sealed import Sealed
 from service.app.snapshot import Snapshots, StateWire
 from service.app.tail import Tail
 from service.app.tail_batches import Entry
@@ -31,10 +32,10 @@ class Wire(StateWire, Protocol):
     def frame(self, payload: bytes) -> bytes:
         """A stored event as a field of a message."""
 
-    def message(self, body: bytes, cursor: str, *, caught_up: bool, started: bool, continues: bool) -> bytes:
+    def message(self, body: bytes, cursor: str, *, caught_up: bool, started: bool, continues: bool) -> Sealed:
         """A message of a watch from frames and what goes with them."""
 
-    def part(self, body: bytes, cursor: str, *, started: bool, complete: bool) -> bytes:
+    def part(self, body: bytes, cursor: str, *, started: bool, complete: bool) -> Sealed:
         """A message of a watch with a part of a snapshot from its frames."""
 
 
@@ -107,7 +108,7 @@ class Feed:
 
     async def watch(
         self, caller: Caller, wanted: EventFilter, start: Start, *, limit: int, interval: float
-    ) -> AsyncGenerator[bytes]:
+    ) -> AsyncGenerator[Sealed]:
         """Messages without end. `limit` in events a message, `interval` between bookmarks in seconds."""
         scope = await resolve_scope(self._pool, caller, wanted)
         guard = self.guard(caller)
@@ -160,7 +161,7 @@ class Feed:
             stream.close()
             self._leave(channel)
 
-    def _seal(self, scope: Scope, at: Place, body: bytes, place: int, marks: Marks) -> bytes:
+    def _seal(self, scope: Scope, at: Place, body: bytes, place: int, marks: Marks) -> Sealed:
         cursor = self._token(scope, at, place, today=marks.caught_up)
         return self._wire.message(
             body, cursor, caught_up=marks.caught_up, started=marks.started, continues=marks.continues

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.app.feed import Feed
+from service.app.sealed import Sealed
 from service.app.subscription_leases import Held, Leases
 from service.app.tail_batches import Batch
 from service.app.tail_scope import EventFilter, Scope, scope_within
@@ -87,7 +88,7 @@ class Marks:
 class SubscriptionWire(Protocol):
     """How a message is made."""
 
-    def message(self, body: bytes, cursor: str, marks: Marks) -> bytes:
+    def message(self, body: bytes, cursor: str, marks: Marks) -> Sealed:
         """A message from frames and what goes with them."""
 
 
@@ -102,7 +103,7 @@ class Readers:
         # How many wait for each subscription.
         self._waiting: Counter[str] = Counter()
 
-    async def read(self, caller: Caller, begin: Begin, controls: AsyncIterator[Control]) -> AsyncGenerator[bytes]:
+    async def read(self, caller: Caller, begin: Begin, controls: AsyncIterator[Control]) -> AsyncGenerator[Sealed]:
         """Messages until the controls end, or an error."""
         found = await self._find(caller, begin.subscription)
         guard = self.feed.guard(caller)
@@ -199,7 +200,7 @@ class _Session:
         self._epoch = ""
         self._leases.hold(self._held)
 
-    async def messages(self, controls: AsyncIterator[Control]) -> AsyncGenerator[bytes]:
+    async def messages(self, controls: AsyncIterator[Control]) -> AsyncGenerator[Sealed]:
         """Until the controls end, or an error."""
         listening = asyncio.create_task(self._listen(controls))
         try:
@@ -252,7 +253,7 @@ class _Session:
             self._held.cursor = token
             self._leases.changed(self._held, events)
 
-    async def _run(self) -> AsyncGenerator[bytes]:
+    async def _run(self) -> AsyncGenerator[Sealed]:
         """Messages from the last acknowledged place on, until a nack or the end of the controls."""
         at = await locate(self._pool, self._scope, self._held.cursor)
         self._epoch = at.epoch
@@ -263,7 +264,7 @@ class _Session:
                 async for message in steps:
                     yield message
 
-    async def _steps(self, stream: Stream) -> AsyncGenerator[bytes]:
+    async def _steps(self, stream: Stream) -> AsyncGenerator[Sealed]:
         step: asyncio.Task[Batch | None] | None = None
         try:
             while not self._interrupted():
@@ -286,7 +287,7 @@ class _Session:
                 step.cancel()
                 await asyncio.gather(step, return_exceptions=True)
 
-    async def _pause(self) -> AsyncGenerator[bytes]:
+    async def _pause(self) -> AsyncGenerator[Sealed]:
         """The time that a nack asked for."""
         if self._nack is None or self._left:
             return
@@ -317,7 +318,7 @@ class _Session:
     def _silent(self) -> bool:
         return self._loop.time() - self._silent_since >= self._begin.interval
 
-    def _message(self, stream: Stream, batch: Batch | None) -> bytes:
+    def _message(self, stream: Stream, batch: Batch | None) -> Sealed:
         caught_up = stream.sent(batch)
         self._silent_since = self._loop.time()
         if batch is None:
@@ -329,12 +330,12 @@ class _Session:
         marks = Marks(self._held.lease[1], caught_up, continues=batch.continues, redelivered=redelivered)
         return self._seal(batch.body, batch.end, marks)
 
-    def _plain(self, *, started: bool = False, caught_up: bool = False) -> bytes:
+    def _plain(self, *, started: bool = False, caught_up: bool = False) -> Sealed:
         """A message without events and without news: it repeats what was acknowledged, but inside a command."""
         self._silent_since = self._loop.time()
         redelivered, inside = self._window.redelivered(self._window.acked + 1), self._window.inside
         marks = Marks(self._held.lease[1], caught_up, started, continues=inside, redelivered=redelivered)
         return self._wire.message(b"", "" if inside else self._held.cursor, marks)
 
-    def _seal(self, body: bytes, place: int, marks: Marks) -> bytes:
+    def _seal(self, body: bytes, place: int, marks: Marks) -> Sealed:
         return self._wire.message(body, "" if marks.continues else feed_cursor(self._epoch, place), marks)

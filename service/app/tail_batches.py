@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from service.app.sealed import Sealed
+
 # The events of one command are parted only beyond these. gRPC clients take messages of 4 MiB unless told otherwise.
 WHOLE_COMMAND_EVENTS = 1000
 WHOLE_COMMAND_BYTES = 3 * 1024 * 1024
@@ -38,7 +40,7 @@ class Batch:
     count: int
     body: bytes
     continues: bool = False
-    messages: dict[bool, bytes] = field(default_factory=dict)
+    messages: dict[bool, Sealed] = field(default_factory=dict)
 
 
 class Packer:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from service.app.sealed import Sealed
 from service.app.tail_batches import Batch
 from service.app.tail_channel import Channel
 from service.app.tail_reader import Reader, replaced
@@ -54,8 +55,8 @@ class Marks:
     continues: bool = False
 
 
-# (body, place of the cursor, marks) -> a message, ready to send.
-Seal = Callable[[bytes, int, Marks], bytes]
+# (body, place of the cursor, marks) -> a message.
+Seal = Callable[[bytes, int, Marks], Sealed]
 
 
 class Stream:
@@ -74,12 +75,12 @@ class Stream:
         self._waiter: asyncio.Future[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
-    def first(self, *, caught_up: bool) -> bytes:
+    def first(self, *, caught_up: bool) -> Sealed:
         """The message that says where the watch began."""
         self._told_caught_up = caught_up
         return self._seal(b"", self._reader.cursor, Marks(caught_up, started=True))
 
-    async def next(self) -> bytes:
+    async def next(self) -> Sealed:
         """The next message, however long it takes; an error ends the watch."""
         batch = await self.step()
         return self._bookmark() if batch is None else self._message(batch)
@@ -128,7 +129,7 @@ class Stream:
         """Raise what ends the watch, for those who do not ask for the next step yet."""
         await self._guard.check()
 
-    def _message(self, batch: Batch) -> bytes:
+    def _message(self, batch: Batch) -> Sealed:
         caught_up = self.sent(batch)
         message = batch.messages.get(caught_up)
         if message is None:
@@ -136,7 +137,7 @@ class Stream:
             batch.messages[caught_up] = message
         return message
 
-    def _bookmark(self) -> bytes:
+    def _bookmark(self) -> Sealed:
         caught_up = self.sent(None)
         return self._seal(b"", self._reader.cursor, Marks(caught_up))
 

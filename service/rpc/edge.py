@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import grpc
 from google.protobuf.message import Message
 
+from service.app.sealed import Sealed
 from service.domain.caller import Caller, Scope
 from service.domain.errors import (
     ArgumentError,
@@ -47,8 +48,8 @@ class Call:
 
 
 UnaryHandler = Callable[[Any, Call], Awaitable[Message]]
-StreamHandler = Callable[[Any, Call], AsyncGenerator[bytes]]
-DuplexHandler = Callable[[AsyncIterator[Any], Call], AsyncGenerator[bytes]]
+StreamHandler = Callable[[Any, Call], AsyncGenerator[Sealed]]
+DuplexHandler = Callable[[AsyncIterator[Any], Call], AsyncGenerator[Sealed]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +148,8 @@ class Edge:
         metadata: Mapping[str, str],
         timeout: float | None,
         caller: Caller | None = None,
-    ) -> AsyncGenerator[bytes]:
-        """Yield serialised responses or raise CallFailed. `request`: of a duplex method, the requests as they come."""
+    ) -> AsyncGenerator[Sealed]:
+        """Yield responses or raise CallFailed. `request`: of a duplex method, the requests as they come."""
         handler: Any = method.stream or method.duplex
         started = time.monotonic()
         request_id = self._request_id(metadata)

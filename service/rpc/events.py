@@ -7,6 +7,7 @@ from directorysync.v1 import directory_sync_pb2 as pb
 from directorysync.v1 import events_pb2
 from service.app.event_list import EventList, Query
 from service.app.feed import Feed
+from service.app.sealed import Sealed
 from service.app.tail_scope import EventFilter
 from service.app.tail_start import Content, Edge, EventId, Start
 from service.domain.caller import Scope
@@ -41,7 +42,7 @@ class EventWire(StateFrames):
         """An element of `events`."""
         return delimited(_EVENTS, payload)
 
-    def message(self, body: bytes, cursor: str, *, caught_up: bool, started: bool, continues: bool) -> bytes:
+    def message(self, body: bytes, cursor: str, *, caught_up: bool, started: bool, continues: bool) -> Sealed:
         """A WatchEventsResponse."""
         tail = delimited(_CURSOR, cursor.encode())
         if caught_up:
@@ -50,14 +51,14 @@ class EventWire(StateFrames):
             tail += _STARTED
         if continues:
             tail += _CONTINUES
-        return body + tail
+        return Sealed(body + tail, cursor)
 
-    def part(self, body: bytes, cursor: str, *, started: bool, complete: bool) -> bytes:
+    def part(self, body: bytes, cursor: str, *, started: bool, complete: bool) -> Sealed:
         """A WatchEventsResponse with a part of a snapshot."""
         message = delimited(_SNAPSHOT, body + _COMPLETE if complete else body)
         if cursor:
             message += delimited(_CURSOR, cursor.encode())
-        return message + _STARTED if started else message
+        return Sealed(message + _STARTED if started else message, cursor)
 
 
 class EventHandlers:
@@ -94,7 +95,7 @@ class EventHandlers:
         response.cursor, response.more = page.cursor, page.more
         return response
 
-    def watch_events(self, request: pb.WatchEventsRequest, call: Call) -> AsyncGenerator[bytes]:
+    def watch_events(self, request: pb.WatchEventsRequest, call: Call) -> AsyncGenerator[Sealed]:
         """WatchEvents."""
         return self._feed.watch(
             call.caller,

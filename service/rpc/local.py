@@ -83,8 +83,8 @@ class LocalChannel:
     ) -> AsyncGenerator[Message]:
         try:
             async with aclosing(self._edge.stream(method, request, metadata, timeout, self._caller)) as answers:
-                async for data in answers:
-                    yield method.response.FromString(data)
+                async for message, _ in answers:
+                    yield method.response.FromString(message)
         except CallFailed as failed:
             raise _as_rpc_error(failed) from None
         finally:

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from service.app.sealed import Sealed
 from service.domain.errors import ConsumerTooSlowError, LimitExceededError
 from service.rpc.edge import CallFailed, Edge, Method
 from service.rpc.outflow import DEFAULT_BYTES, Flow, Outflow
@@ -30,7 +31,6 @@ OPTIONS: list[tuple[str, int]] = [
 ]
 _DETAILS = "grpc-status-details-bin"
 _PATIENCE_SECONDS = 30.0
-_LARGE_BYTES = 64 * 1024
 
 
 class GrpcServer:
@@ -118,8 +118,8 @@ def _stream(edge: Edge, method: Method, outflow: Outflow) -> Any:
         metadata = _metadata(context)
         flow = Flow(outflow, metadata.get("authorization", ""))
         try:
-            async with aclosing(edge.stream(method, request, metadata, None)) as messages:
-                await _send(messages, method, context, flow)
+            async with aclosing(edge.stream(method, request, metadata, None)) as answers:
+                await _send(answers, context, flow)
         except CallFailed as failed:
             # The status waits behind what the client has not read: it gets both when it reads on, and until then, or
             # until it goes away, what it did not read counts.
@@ -130,35 +130,21 @@ def _stream(edge: Edge, method: Method, outflow: Outflow) -> Any:
     return serve
 
 
-async def _send(
-    messages: AsyncGenerator[bytes], method: Method, context: grpc.aio.ServicerContext[Any, Any], flow: Flow
-) -> None:
+async def _send(answers: AsyncGenerator[Sealed], context: grpc.aio.ServicerContext[Any, Any], flow: Flow) -> None:
     """Write until the end. A client that does not take what is sent is given up with its last cursor."""
-    sent = b""
-    async for message in messages:
+    sent = ""
+    async for message, cursor in answers:
         try:
             await flow.write(context.write, message)
         except TimeoutError:
             detail = "the stream was not read for too long; resume with the last cursor"
-            await messages.athrow(ConsumerTooSlowError(detail, cursor=_cursor(method, sent)))
-        # What is large is not kept for the sake of its cursor.
-        sent = message if len(message) < _LARGE_BYTES else _brief(method, message)
+            await answers.athrow(ConsumerTooSlowError(detail, cursor=sent))
+        sent = cursor
         try:
             await flow.room()
         except TimeoutError:
             detail = "streams of this credential are not read, and too much is under way to them; read, or close them"
-            await messages.athrow(LimitExceededError(detail, limit="unread bytes", cursor=_cursor(method, sent)))
-
-
-def _cursor(method: Method, message: bytes) -> str:
-    return str(getattr(method.response.FromString(message), "cursor", ""))
-
-
-def _brief(method: Method, message: bytes) -> bytes:
-    response = method.response()
-    if "cursor" in response.DESCRIPTOR.fields_by_name:
-        setattr(response, "cursor", _cursor(method, message))  # noqa: B010 (not every message has one)
-    return bytes(response.SerializeToString())
+            await answers.athrow(LimitExceededError(detail, limit="unread bytes", cursor=sent))
 
 
 def _metadata(context: grpc.aio.ServicerContext[Any, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from directorysync.v1 import directory_admin_pb2 as admin_pb2
 from directorysync.v1 import directory_sync_pb2 as sync_pb2
 from directorysync.v1 import subscriptions_pb2 as pb
 from directorysync.v1.events_pb2 import EventFilter as FilterMessage
+from service.app.sealed import Sealed
 from service.app.subscription_reader import Ack, Begin, Control, Credit, Marks, Nack, Readers
 from service.app.subscriptions import Behind, Position, Subscriptions
 from service.app.tail_scope import EventFilter
@@ -91,7 +92,7 @@ class SubscriptionHandlers:
         await self._subscriptions.delete(call.caller, required_id(request.subscription, "subscription"))
         return pb.DeleteSubscriptionResponse()
 
-    async def subscribe(self, requests: AsyncIterator[pb.SubscribeRequest], call: Call) -> AsyncGenerator[bytes]:
+    async def subscribe(self, requests: AsyncIterator[pb.SubscribeRequest], call: Call) -> AsyncGenerator[Sealed]:
         """Subscribe."""
         begin = _begin(await _first(requests))
         async with aclosing(self._readers.read(call.caller, begin, _controls(requests))) as messages:
@@ -102,7 +103,7 @@ class SubscriptionHandlers:
 class SubscribeWire:
     """Messages by concatenation: stored events go out as they are. `events` is field 1, as in frames of the feed."""
 
-    def message(self, body: bytes, cursor: str, marks: Marks) -> bytes:
+    def message(self, body: bytes, cursor: str, marks: Marks) -> Sealed:
         """A SubscribeResponse."""
         rest = pb.SubscribeResponse(
             cursor=cursor,
@@ -112,7 +113,7 @@ class SubscribeWire:
             lease_epoch=marks.lease_epoch,
             redelivery_count=marks.redelivered,
         )
-        return body + rest.SerializeToString()
+        return Sealed(body + rest.SerializeToString(), cursor)
 
 
 async def _first(requests: AsyncIterator[pb.SubscribeRequest]) -> pb.SubscribeRequest:

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from service.app.sealed import Sealed
 from service.domain.caller import Caller, Scope
 from service.domain.errors import ArgumentError
 from service.rpc.edge import Call, Edge, Method
@@ -29,18 +30,18 @@ class Talk:
         self.left = asyncio.Event()
         self.callers: list[str] = []
 
-    async def talk(self, requests: AsyncIterator[Duration], call: Call) -> AsyncGenerator[bytes]:
+    async def talk(self, requests: AsyncIterator[Duration], call: Call) -> AsyncGenerator[Sealed]:
         self.callers.append(call.caller.id)
         try:
             async for request in requests:
                 if request.seconds == 13:
                     raise ArgumentError("unlucky", field="seconds")
-                yield Timestamp(seconds=2 * request.seconds).SerializeToString()
+                yield Sealed(Timestamp(seconds=2 * request.seconds).SerializeToString(), "")
         finally:
             self.left.set()
 
-    async def listen(self, request: Duration, _: Call) -> AsyncGenerator[bytes]:
-        yield Timestamp(seconds=request.seconds).SerializeToString()
+    async def listen(self, request: Duration, _: Call) -> AsyncGenerator[Sealed]:
+        yield Sealed(Timestamp(seconds=request.seconds).SerializeToString(), "")
         await asyncio.Event().wait()
 
 

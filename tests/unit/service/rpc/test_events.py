@@ -19,7 +19,7 @@ def test_a_message_is_what_protobuf_would_make(
     wire = EventWire()
     events = [events_pb2.Event(id="event_1", previous_attributes_json=text) for text in texts]
     body = b"".join(wire.frame(event.SerializeToString()) for event in events)
-    message = wire.message(body, cursor, caught_up=caught_up, started=started, continues=continues)
+    message = wire.message(body, cursor, caught_up=caught_up, started=started, continues=continues).message
     assert pb.WatchEventsResponse.FromString(message) == pb.WatchEventsResponse(
         events=events, cursor=cursor, caught_up=caught_up, started=started, continues=continues
     )

@@ -7,6 +7,7 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue
 
+from service.app.sealed import Sealed
 from service.domain.caller import Caller, Scope
 from service.rpc.edge import Call, Edge, Method
 from service.rpc.outflow import Flow, Outflow
@@ -70,10 +71,10 @@ async def test_with_the_whole_budget_spent_each_credential_still_has_a_little() 
         await Flow(outflow, "c").room()
 
 
-async def large(_: BytesValue, __: Call) -> AsyncGenerator[bytes]:
-    yield BytesValue(value=b"begun").SerializeToString()
+async def large(_: BytesValue, __: Call) -> AsyncGenerator[Sealed]:
+    yield Sealed(BytesValue(value=b"begun").SerializeToString(), "")
     while True:
-        yield BytesValue(value=b"x" * MIB).SerializeToString()
+        yield Sealed(BytesValue(value=b"x" * MIB).SerializeToString(), "")
 
 
 async def authenticate(secret: str) -> Caller:

@@ -49,7 +49,9 @@ def test_users_and_groups() -> None:
 @pytest.mark.parametrize("complete", [False, True])
 def test_a_part_in_its_message(complete: bool) -> None:
     user = User("d", "o", "u", {"userName": "ada"}, 7, NOW, NOW)
-    data = WIRE.part(b"".join(WIRE.users([user])), "c1" if complete else "", started=not complete, complete=complete)
+    data = WIRE.part(
+        b"".join(WIRE.users([user])), "c1" if complete else "", started=not complete, complete=complete
+    ).message
     message = pb.WatchEventsResponse.FromString(data)
     expected = pb.SnapshotPart(users=[convert.user(user)], complete=complete)
     assert message == pb.WatchEventsResponse(cursor="c1" * complete, started=not complete, snapshot=expected)
