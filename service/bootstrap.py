@@ -83,6 +83,10 @@ async def ensure_admin_key(database_url: str, secret: str) -> None:
         await connection.close()
 
 
+# For calls under way when the server stops: streams have ended by then, and what is answered later is cancelled.
+_GRACE_SECONDS = 2.0
+
+
 @dataclass(slots=True)
 class Service:
     """A running service. `channel` is for the generated stubs, in this process."""
@@ -293,7 +297,7 @@ async def running(config: ServiceConfig) -> AsyncIterator[Service]:
             )
         finally:
             await drain()
-            await server.stop(0.5)
+            await server.stop(_GRACE_SECONDS)
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
             with contextlib.suppress(*BROKEN, asyncpg.PostgresError):

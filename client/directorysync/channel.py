@@ -62,7 +62,8 @@ def service_config() -> dict[str, Any]:
         "initialBackoff": "0.05s",
         "maxBackoff": "1s",
         "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE"],
+        # A server that goes away may cancel a read which it has begun.
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
     }
     return {
         "methodConfig": [

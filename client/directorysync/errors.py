@@ -116,7 +116,7 @@ class ConsumerTooSlow(DirectorySyncError):
 
 
 class Unavailable(DirectorySyncError, ConnectionError):
-    """The service or its database cannot be reached, or is going away."""
+    """The service or its database cannot be reached, or is going away. A write may have been carried out."""
 
 
 class DeadlineExceeded(DirectorySyncError, TimeoutError):
@@ -153,6 +153,8 @@ _BY_CODE: dict[grpc.StatusCode, type[DirectorySyncError]] = {
     grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
     grpc.StatusCode.RESOURCE_EXHAUSTED: LimitExceeded,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
+    # By the server, as it goes away: who cancels a call himself gets no RPC error.
+    grpc.StatusCode.CANCELLED: Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.INTERNAL: ServiceFault,
 }

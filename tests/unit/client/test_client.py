@@ -9,6 +9,8 @@ from directorysync import Client, errors
 from directorysync.v1.directory_sync_pb2 import GetServerInfoRequest
 from tests.unit.client.fake_service import UNAVAILABLE, End, FakeDirectorySync
 
+CANCELLED = End(grpc.StatusCode.CANCELLED)
+
 
 def failing(times: int, end: End) -> Callable[[], End | None]:
     """Answers with `end` so many times, then well."""
@@ -26,10 +28,19 @@ async def test_metadata_of_the_caller_is_kept(service: FakeDirectorySync, client
     assert service.credentials == ["Bearer sk_test"]
 
 
-async def test_read_is_sent_again_while_the_server_is_unavailable(service: FakeDirectorySync, client: Client) -> None:
-    service.unary = failing(3, UNAVAILABLE)
+@pytest.mark.parametrize("end", [UNAVAILABLE, CANCELLED], ids=["unavailable", "cancelled"])
+async def test_read_is_sent_again_while_the_server_goes_away(
+    service: FakeDirectorySync, client: Client, end: End
+) -> None:
+    service.unary = failing(3, end)
     assert (await client.sync.GetServerInfo(GetServerInfoRequest())).version == "fake"
     assert service.unary_calls == 4
+
+
+async def test_read_that_the_server_keeps_cancelling_is_unavailable(service: FakeDirectorySync, client: Client) -> None:
+    service.unary = failing(4, CANCELLED)
+    with pytest.raises(errors.Unavailable):
+        await client.sync.GetServerInfo(GetServerInfoRequest())
 
 
 async def test_read_is_not_sent_again_for_other_errors(service: FakeDirectorySync, client: Client) -> None:
