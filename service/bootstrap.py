@@ -34,6 +34,7 @@ from service.app.sequencer import Sequencer
 from service.app.subscription_leases import Leases
 from service.app.subscription_reader import Readers
 from service.app.subscriptions import Subscriptions
+from service.app.tail_pages import Pages
 from service.app.time_travel import TimeTravel
 from service.app.tokens import Tokens
 from service.app.webhook_dispatch import WebhookDispatch
@@ -85,6 +86,8 @@ async def ensure_admin_key(database_url: str, secret: str) -> None:
 
 # For calls under way when the server stops: streams have ended by then, and what is answered later is cancelled.
 _GRACE_SECONDS = 2.0
+# Pages of the log that are read at a time.
+_LOG_READS = 2
 
 
 @dataclass(slots=True)
@@ -105,7 +108,7 @@ class Service:
 class _Parts:
     """Everything that lives as long as the service, wired together."""
 
-    def __init__(self, config: ServiceConfig, pool: Pool) -> None:
+    def __init__(self, config: ServiceConfig, pool: Pool, log_pool: Pool) -> None:
         self.config = config
         self.pool = pool
         self.clock = system_clock()
@@ -113,7 +116,7 @@ class _Parts:
         self.telemetry = Telemetry()
         self.failed = asyncio.Event()
         self.credentials = Credentials(pool, config.database_url, self.clock, self.telemetry)
-        self.feed = self._feed()
+        self.feed = self._feed(Pages(log_pool))
         self.leases = Leases(pool, self.telemetry)
         self.sequencer = Sequencer(
             config.database_url,
@@ -167,12 +170,13 @@ class _Parts:
             committed=self.sequencer.hint,
         )
 
-    def _feed(self) -> Feed:
+    def _feed(self, pages: Pages) -> Feed:
         return Feed(
             self.config.database_url,
             self.pool,
             self.clock,
             self.telemetry,
+            pages=pages,
             wire=EventWire(),
             still_valid=self._still_valid,
             ring_events=self.config.ring_events,
@@ -266,8 +270,12 @@ class _Parts:
 async def running(config: ServiceConfig) -> AsyncIterator[Service]:
     """A service that serves until the block ends. Raises SchemaUnknownError on a database it was not written for."""
     await _check(config.database_url)
-    async with open_pool(config.database_url, config.pool_size) as pool:
-        parts = _Parts(config, pool)
+    async with (
+        open_pool(config.database_url, config.pool_size) as pool,
+        # Planning a page of the log anew costs as much as reading it.
+        open_pool(config.database_url, _LOG_READS, plan_cache_mode="force_generic_plan") as log_pool,
+    ):
+        parts = _Parts(config, pool, log_pool)
         server = GrpcServer(
             parts.edge,
             config.grpc_listen,

@@ -49,6 +49,7 @@ class Feed:
         clock: Clock,
         telemetry: Telemetry,
         *,
+        pages: Pages,
         wire: Wire,
         still_valid: Callable[[Caller], Awaitable[bool]],
         ring_events: int = 20_000,
@@ -59,7 +60,7 @@ class Feed:
         self._wire = wire
         self._still_valid = still_valid
         self._ring = Ring(ring_events, ring_bytes)
-        self._pages = Pages(pool)
+        self._pages = pages
         self._snapshots = Snapshots(database_url, pool, clock, wire)
         self._tail = Tail(
             database_url,

@@ -13,14 +13,14 @@ from service.storage import feed as table
 from service.storage.database import Pool
 from service.storage.feed import Packed
 
-# More cost more each: the memory of a larger page is new to the process each time. Events of usual sizes stay below the
-# bytes: what is read beyond them is read in vain.
 _PAGE_EVENTS = 500
+# As many of large ones: what is larger than half a megabyte takes memory that PostgreSQL is given anew for each page.
+_LARGE_PAGE_EVENTS = 100
+_LARGE_EVENT_BYTES = 800
 _PAGE_BYTES = 2 * 1024 * 1024
-# Pages end at multiples of these positions or numbers, so that readers who start apart soon read equal pages. A bounded
-# scope may find little in many.
-_STEP = _PAGE_EVENTS // 2
-_BOUNDED_STEP = 10 * _STEP
+# Pages end at multiples of half a page, of positions or numbers, so that readers who start apart soon read equal ones.
+# A bounded scope may find little in many positions.
+_BOUNDED_WINDOW = 2_500
 _KEPT_BYTES = 32 * 1024 * 1024
 # So many pages may be read before they are asked for. Among many readers they would push each other out.
 _READ_AHEAD = 8
@@ -39,16 +39,17 @@ class Run:
 
 
 class Pages:
-    """At most `reads` queries at a time, so that readers far behind cannot take every connection."""
+    """`pool` is their own and bounds how many are read at a time: readers far behind cannot take every connection."""
 
-    def __init__(self, pool: Pool, reads: int = 2) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._reads = asyncio.Semaphore(reads)
         self._running: dict[tuple[ChannelKey, int], asyncio.Task[Run]] = {}
         self._kept: OrderedDict[tuple[ChannelKey, int], Run] = OrderedDict()
         # Pages that nobody has asked for yet.
         self._ahead: set[tuple[ChannelKey, int]] = set()
         self._bytes = 0
+        # What the next page may hold, by the size of the events in the one before.
+        self._limit = _PAGE_EVENTS
 
     async def read(self, key: ChannelKey, place: int, day: date | None) -> Run:
         """The batches behind a place, whole commands only. `end` is `place` when the next command exceeds a page."""
@@ -75,7 +76,7 @@ class Pages:
         packer = Packer(place, 1, whole)
         empty = True
         while True:
-            page = await self._page(key, packer.last, None)
+            page = await self._page(key, packer.last, None, _PAGE_EVENTS)
             if page.lost or not page.places:
                 return
             for at, ends, frame in page.events():
@@ -99,22 +100,33 @@ class Pages:
         return task
 
     async def _load(self, key: ChannelKey, place: int, day: date | None) -> Run:
-        page = await self._page(key, place, day)
+        limit = self._limit
+        page = await self._page(key, place, day, limit)
+        if limit < _PAGE_EVENTS and page.end == place and not page.complete and not page.lost:
+            # The next command is longer.
+            page = await self._page(key, place, day, _PAGE_EVENTS)
+        if page.places:
+            large = len(page.body) > _LARGE_EVENT_BYTES * len(page.places)
+            self._limit = _LARGE_PAGE_EVENTS if large else _PAGE_EVENTS
         batches = cut(place, key.limit, page.end, zip(page.places, page.ends, page.sizes, strict=True), page.body)
         return Run(page.epoch, batches, page.end, page.complete, page.lost, page.day)
 
-    async def _page(self, key: ChannelKey, place: int, day: date | None) -> Packed:
-        wanted = key.scope.wanted()
-        async with self._reads:
-            if not key.by_number:
-                window = _STEP if key.scope.unbounded else _BOUNDED_STEP
-                return await table.packed_by_position(
-                    self._pool, place, wanted, window=window, limit=_PAGE_EVENTS, size=_PAGE_BYTES
-                )
-            limit = _PAGE_EVENTS - place % _STEP
-            page = await table.packed_by_number(
-                self._pool, key.scope.directory_id or "", place, wanted, limit=limit, size=_PAGE_BYTES, day=day
+    async def _page(self, key: ChannelKey, place: int, day: date | None, limit: int) -> Packed:
+        wanted, step = key.scope.wanted(), limit // 2
+        if not key.by_number:
+            window = step if key.scope.unbounded else _BOUNDED_WINDOW
+            return await table.packed_by_position(
+                self._pool, place, wanted, window=window, limit=limit, size=_PAGE_BYTES
             )
+        page = await table.packed_by_number(
+            self._pool,
+            key.scope.directory_id or "",
+            place,
+            wanted,
+            limit=limit - place % step,
+            size=_PAGE_BYTES,
+            day=day,
+        )
         if page is None:
             raise CursorDivergedError("the directory has no log in this database; take a new snapshot")
         return page

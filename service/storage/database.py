@@ -62,13 +62,13 @@ async def _keep_session(_: object) -> None:
 
 
 @contextlib.asynccontextmanager
-async def open_pool(database_url: str, size: int) -> AsyncIterator[Pool]:
+async def open_pool(database_url: str, size: int, **settings: str) -> AsyncIterator[Pool]:
     """A pool of at most `size` connections, closed at the end even if some are busy."""
     pool: Any = await asyncpg.create_pool(
         database_url,
         min_size=1,
         max_size=size,
-        server_settings=_SETTINGS,
+        server_settings={**_SETTINGS, **settings},
         timeout=10,
         max_inactive_connection_lifetime=300,
         # Plans depend on the size of a directory's share: PostgreSQL decides for itself after five runs.

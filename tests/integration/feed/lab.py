@@ -18,6 +18,7 @@ from service.app.clock import system_clock
 from service.app.event_list import EventList
 from service.app.feed import Feed
 from service.app.sequencer import Sequencer
+from service.app.tail_pages import Pages
 from service.domain.caller import Caller, Scope
 from service.domain.ids import EVENT, ulid
 from service.rpc.edge import Edge
@@ -166,6 +167,7 @@ class Process:
             pool,
             clock,
             telemetry,
+            pages=Pages(pool),
             wire=EventWire(),
             still_valid=self._still_valid,
             ring_events=ring_events,

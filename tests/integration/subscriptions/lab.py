@@ -17,6 +17,7 @@ from service.app.sequencer import Sequencer
 from service.app.subscription_leases import Leases, Pace
 from service.app.subscription_reader import Readers
 from service.app.subscriptions import Subscriptions
+from service.app.tail_pages import Pages
 from service.domain.caller import Caller, Scope
 from service.rpc.edge import Edge
 from service.rpc.events import EventWire
@@ -39,7 +40,9 @@ class Replica:
         telemetry, clock = Telemetry(), system_clock()
         self.pool = pool
         self.valid = True
-        self.feed = Feed(url, pool, clock, telemetry, wire=EventWire(), still_valid=self._still_valid)
+        self.feed = Feed(
+            url, pool, clock, telemetry, pages=Pages(pool), wire=EventWire(), still_valid=self._still_valid
+        )
         self.sequencer = Sequencer(url, clock, telemetry, on_position=self.feed.hint)
         self.leases = Leases(pool, telemetry, pace)
         readers = Readers(self.feed, pool, self.leases, SubscribeWire())
