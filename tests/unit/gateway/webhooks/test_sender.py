@@ -12,7 +12,7 @@ from gateway.addresses import AddressPolicy
 from gateway.config import hosts, networks
 from gateway.webhooks.sender import MAX_BODY, Sender
 from gateway.webhooks.settings import WebhookSettings
-from tests.support.receiver import CUT, HANG, Answer, Receiver, receiving
+from tests.support.receiver import CUT, HANG, Answer, Receiver
 
 LOOPBACK = AddressPolicy(allow_http=True, networks=networks("127.0.0.0/8"))
 QUICK = WebhookSettings(policy=LOOPBACK, connect_seconds=1, total_seconds=0.3)
@@ -30,12 +30,6 @@ class Names:
         self.asked.append(host)
         found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
 
 
 @pytest.fixture
