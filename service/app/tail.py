@@ -93,7 +93,8 @@ class Tail:
             delay = min(2 * delay, _LONGEST_DELAY)
 
     async def _follow(self) -> None:
-        connection = await connect(self._database_url)
+        # Its few statements are planned once: they are run for each write, and planning costs more than running them.
+        connection = await connect(self._database_url, plan_cache_mode="force_generic_plan")
         try:
             await connection.add_listener(table.CHANNEL, self._notified)
             while not await self._begin(connection):

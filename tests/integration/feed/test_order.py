@@ -11,6 +11,7 @@ import pytest
 
 from service.app.clock import system_clock
 from service.app.sequencer import Sequencer
+from service.storage import feed as table
 from service.storage.database import open_pool
 from service.telemetry import Telemetry
 from tests.integration.feed.lab import GROUP, MEMBER, USER, Log, Process, append, connect, eventually, process
@@ -262,3 +263,30 @@ async def test_readers_go_on_after_every_connection_was_cut(replica: Process, lo
         )
         await connection.close()
     assert [seq for _, seq in (await reading).numbers] == list(range(1, 21))
+
+
+_KEYS_READ = """
+SELECT sum(pg_stat_get_xact_tuples_returned(i.indexrelid))
+  FROM pg_index i JOIN pg_inherits p ON p.inhrelid = i.indrelid WHERE p.inhparent = 'event'::regclass
+"""
+
+
+@pytest.mark.parametrize("hinted", [True, False])
+async def test_sequencing_reads_what_is_new_however_much_the_day_holds(log: Log, *, hinted: bool) -> None:
+    directory = await log.directory("big_day")
+    async with log.pool.acquire() as connection:
+        # A day that began a minute ago has no statistics yet.
+        for part in await connection.fetch(
+            "SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'event'::regclass"
+        ):
+            await connection.execute(f"ALTER TABLE {part[0]} SET (autovacuum_enabled = false)")
+        await table.claim(connection, "0" * 16)
+        await log.append(directory, [USER] * 5000)
+        await table.sequence(connection, hinted=hinted)
+        for _ in range(3):
+            await log.append(directory)
+            async with connection.transaction():
+                before = await connection.fetchval(_KEYS_READ)
+                newest = await table.sequence(connection, hinted=hinted)
+                assert await connection.fetchval(_KEYS_READ) - before < 100
+        assert newest == 5003
