@@ -23,12 +23,13 @@ from benchmarks import bare, load, preload
 from benchmarks.bench import SMALL, Bench, interleaved
 from benchmarks.deployment import BenchDirectory
 from benchmarks.results import Row, percentile
-from benchmarks.scim_work import Provision, Update
+from benchmarks.scim_work import BulkUpdate, Provision, Update
 from directorysync.v1 import directory_sync_pb2 as sync
 from directorysync.v1 import events_pb2
 
 NAME = "fan-out"
 RATE = 500.0  # changes a second
+_PER_REQUEST = 10  # changes: 500 requests a second fill a small machine before a watcher has had anything
 _TOGETHER_EVENTS = 2_000_000
 _WRITERS = 8
 _CHANNELS = 4
@@ -163,12 +164,13 @@ def run(bench: Bench) -> list[Row]:
     """Live, with few and many watchers and beside one that does not read; then logs from their beginning."""
     work = Provision([bench.population(SMALL).directory.base], secrets.token_hex(5), look_up=False)
     bench.generator.submit(load.run, replace(bench.job(work, 1), seconds=30.0, operations=1)).result()
-    sample = _newest(bench, bench.population(SMALL).directory)
+    sample = _made(bench, bench.population(SMALL).directory)
     long_log = preload.fill_log(bench.deployment, sample, bench.size.log)
     rows = []
     with bare.running(event=sample.SerializeToString()) as limit:
-        live = {watchers: _live_row(bench, limit, watchers) for watchers in bench.size.watchers}
-        rows += [*live.values(), _one_more(live), _beside_a_stalled_one(bench, long_log)]
+        live = {watchers: _live_row(bench, limit, watchers, _PER_REQUEST) for watchers in bench.size.watchers}
+        rows += [*live.values(), _one_more(live), _live_row(bench, limit, 10, 1)]
+        rows.append(_beside_a_stalled_one(bench, long_log))
         rows.append(_catching_up(bench, limit, long_log, 1, f"catching up over {bench.size.log:,} events, 1 reader"))
         for readers in bench.size.audience:
             log = preload.fill_log(bench.deployment, sample, min(100_000, _TOGETHER_EVENTS // readers))
@@ -176,16 +178,20 @@ def run(bench: Bench) -> list[Row]:
     return rows
 
 
-def _newest(bench: Bench, directory: BenchDirectory) -> events_pb2.Event:
-    request = sync.ListEventsRequest(filter=events_pb2.EventFilter(directory_ids=[directory.id]), page_size=1000)
-    page = bench.deployment.sync.ListEvents(request, metadata=bench.deployment.metadata)
-    found: events_pb2.Event = next(event for event in page.events if event.type == "dsync.user.created")
+def _made(bench: Bench, directory: BenchDirectory) -> events_pb2.Event:
+    """The event of a user's creation."""
+    wanted = events_pb2.EventFilter(directory_ids=[directory.id], types=["dsync.user.created"])
+    page = bench.deployment.sync.ListEvents(
+        sync.ListEventsRequest(filter=wanted, page_size=1), metadata=bench.deployment.metadata
+    )
+    found: events_pb2.Event = page.events[0]
     return found
 
 
-def _live_row(bench: Bench, limit: bare.BareServer, watchers: int) -> Row:
-    row = Row(NAME, f"{watchers} watchers, {RATE:.0f} changes/s", "ms p99", limit_name="bare")
-    measures = [partial(_live, bench, watchers, row), partial(_bare_live, bench, limit, watchers, row)]
+def _live_row(bench: Bench, limit: bare.BareServer, watchers: int, together: int) -> Row:
+    case = f"{watchers} watchers, {RATE:.0f} changes/s" + (", one a request" if together == 1 else "")
+    row = Row(NAME, case, "ms p99", limit_name="bare")
+    measures = [partial(_live, bench, watchers, row, together), partial(_bare_live, bench, limit, watchers, row)]
     interleaved(max(1, bench.size.rounds - 1), measures)
     return row
 
@@ -204,7 +210,10 @@ def _beside_a_stalled_one(bench: Bench, long_log: BenchDirectory) -> Row:
     row = Row(NAME, "10 watchers beside a stalled one", "ms p99", limit_name="without it")
     alone = Row(NAME, "10 watchers", "ms p99")
     stalled = _watch(bench, long_log, sync.WatchStart(beginning=sync.WatchStart.Beginning()))
-    measures = [partial(_live, bench, 10, row, stalled), partial(_live, bench, 10, alone)]
+    measures = [
+        partial(_live, bench, 10, row, _PER_REQUEST, stalled),
+        partial(_live, bench, 10, alone, _PER_REQUEST),
+    ]
     interleaved(max(2, bench.size.rounds), measures)
     row.limit, row.wrong = alone.ours, row.wrong + alone.wrong
     return row
@@ -224,21 +233,22 @@ def _watch(bench: Bench, directory: BenchDirectory, start: sync.WatchStart) -> _
     return _Source(bench.deployment.grpc_address, _METHOD, request.SerializeToString(), bench.deployment.metadata)
 
 
-def _live(bench: Bench, watchers: int, row: Row, stalled: _Source | None = None) -> None:
+def _live(bench: Bench, watchers: int, row: Row, together: int, stalled: _Source | None = None) -> None:
     people = bench.population(SMALL)
     source = _watch(bench, people.directory, sync.WatchStart(now=sync.WatchStart.Now()))
-    work = Update(people.directory.base, people.ids, secrets.token_hex(5))
-    job = replace(bench.job(work, _WRITERS), seconds=2 * bench.size.seconds, rate=RATE)
+    whom = (people.directory.base, people.ids, secrets.token_hex(5))
+    work = Update(*whom) if together == 1 else BulkUpdate(*whom, together)
+    job = replace(bench.job(work, _WRITERS), seconds=2 * bench.size.seconds, rate=RATE / together)
     before = bench.deployment.cpu()
-    readers, writes = _runner.run(_live_round(bench, [source, stalled], watchers, job, row))
+    readers, changes = _runner.run(_live_round(bench, [source, stalled], watchers, job, row, together))
     row.cpu += bench.deployment.cpu() - before
-    _enter(row, readers, writes)
+    _enter(row, readers, changes)
     messages = sum(reader.messages for reader in readers)
-    row.note = f"{writes / job.seconds:.0f} changes/s were made, {watchers * writes / messages:.1f} events a message"
+    row.note = f"{changes / job.seconds:.0f} changes/s were made, {watchers * changes / messages:.1f} events a message"
 
 
 async def _live_round(
-    bench: Bench, sources: Sequence[_Source | None], watchers: int, job: load.Job, row: Row
+    bench: Bench, sources: Sequence[_Source | None], watchers: int, job: load.Job, row: Row, together: int
 ) -> tuple[Sequence[Reader], int]:
     source, stalled = sources
     assert source is not None
@@ -246,8 +256,9 @@ async def _live_round(
         writing = asyncio.get_running_loop().run_in_executor(None, bench.generator.submit(load.run, job).result)
         report = await writing
         row.wrong += report.wrong
-        await audience.complete(len(report.written))
-    return audience.readers, len(report.written)
+        changes = together * len(report.written)
+        await audience.complete(changes)
+    return audience.readers, changes
 
 
 @contextlib.asynccontextmanager

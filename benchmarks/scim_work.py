@@ -16,6 +16,7 @@ from benchmarks.http_connection import Connection
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 _USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 _PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+_BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
 
@@ -144,6 +145,29 @@ class Update:
         if (user["id"], user["title"], user[ENTERPRISE]["department"]) != (user_id, title, title):
             raise WrongAnswerError("PATCH answered with other values")
         return user_id, title
+
+
+@dataclass(frozen=True, slots=True)
+class BulkUpdate:
+    """W2 as providers with many changes could send it: `size` of its PATCHes in one bulk request."""
+
+    base: ScimBase
+    ids: Sequence[str]
+    run: str
+    size: int
+
+    async def once(self, connection: Connection, number: int) -> Written:
+        """The users in turn; returns the last one. Each operation is a command of its own."""
+        title = f"{self.run} {number}"
+        data = _patch(("replace", "title", title), ("replace", f"{ENTERPRISE}:department", title))
+        chosen = [self.ids[(number * self.size + place) % len(self.ids)] for place in range(self.size)]
+        operations = [{"method": "PATCH", "path": f"/Users/{user_id}", "data": data} for user_id in chosen]
+        body = {"schemas": [_BULK_REQUEST], "Operations": operations}
+        status, answer = await connection.exchange(self.base.send("POST", "/Bulk", body))
+        done = _decode(answer).get("Operations", []) if status == 200 else []
+        if len(done) != self.size or any(one["status"] != "200" for one in done):
+            raise WrongAnswerError(f"bulk request: {status} {answer[:200]!r}")
+        return chosen[-1], title
 
 
 @dataclass(frozen=True, slots=True)
