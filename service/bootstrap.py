@@ -10,6 +10,7 @@ from importlib.metadata import version
 import asyncpg
 import grpc
 from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from service.app import credentials as credentials_app
 from service.app.api_keys import ApiKeys
@@ -31,6 +32,7 @@ from service.app.portal_links import PortalLinks
 from service.app.sealing import Sealing
 from service.app.search import Search
 from service.app.sequencer import Sequencer
+from service.app.subscription_lag import SubscriptionLag
 from service.app.subscription_leases import Leases
 from service.app.subscription_reader import Readers
 from service.app.subscriptions import Subscriptions
@@ -99,6 +101,8 @@ class Service:
     """For the dispatcher of webhooks, which needs no secret."""
     grpc_port: int
     registry: CollectorRegistry
+    database_state: Collector
+    """What `registry` shows of the database and not of this process: the same in every process, never a sum."""
     drain: Callable[[], Awaitable[None]]
     ready: Callable[[], Awaitable[bool]]
     failed: asyncio.Event
@@ -118,6 +122,8 @@ class _Parts:
         self.credentials = Credentials(pool, config.database_url, self.clock, self.telemetry)
         self.feed = self._feed(Pages(log_pool))
         self.leases = Leases(pool, self.telemetry)
+        self.subscription_lag = SubscriptionLag(pool, self.clock, self.telemetry)
+        self.telemetry.registry.register(self.subscription_lag)
         self.sequencer = Sequencer(
             config.database_url,
             self.clock,
@@ -234,6 +240,7 @@ class _Parts:
                     self.directories,
                     self.diagnostics,
                     self.leases,
+                    self.subscription_lag,
                     self.portal_links,
                     self.idempotency,
                     self.webhook_dispatch,
@@ -299,6 +306,7 @@ async def running(config: ServiceConfig) -> AsyncIterator[Service]:
                 dispatch_channel=LocalChannel(parts.edge, DISPATCHER),
                 grpc_port=server.port,
                 registry=parts.telemetry.registry,
+                database_state=parts.subscription_lag,
                 drain=drain,
                 ready=parts.ready,
                 failed=parts.failed,

@@ -94,6 +94,16 @@ class Subscription:
     lag_time: timedelta = timedelta()
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a subscription is behind. `id` is the endpoint's for those of webhooks. `events`: an upper bound."""
+
+    kind: str
+    id: str
+    events: int
+    seconds: float
+
+
 def check_subscription_name(name: str) -> str:
     """1 to 128 characters that cannot be taken for an id."""
     if len(name) > MAX_NAME:

@@ -12,7 +12,7 @@ import asyncpg
 
 from service.domain.cursor import DirectoryCursor, decode, feed_cursor
 from service.domain.errors import AlreadyExistsError, CursorInvalidError, LeaseLostError, StorageUnavailableError
-from service.domain.subscription import MAX_ERROR, Bounds, Filter, Subscription
+from service.domain.subscription import MAX_ERROR, Bounds, Filter, Lag, Subscription
 from service.storage.database import Connection, Pool
 from service.storage.queries import load_queries
 
@@ -41,6 +41,14 @@ class Progress:
     attempts: int
     done: bool = False
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LagTotal:
+    """Of one kind: how many there are, and the events that wait for all of them together."""
+
+    subscriptions: int
+    events: int
 
 
 def lease_lost() -> LeaseLostError:
@@ -170,6 +178,16 @@ async def acknowledge(source: Source, subscription_id: str, lease_epoch: int, cu
 async def fail(source: Source, subscription_id: str, error: str) -> None:
     """Keep what went wrong with one that nobody reads."""
     await source.execute(SQL["fail"], subscription_id, error[:MAX_ERROR])
+
+
+async def lags(source: Source, most: int) -> tuple[list[Lag], dict[str, LagTotal]]:
+    """Of each kind those furthest behind, at most twice `most` and no others further behind than these; and the totals.
+
+    Endpoints that are turned off are left out.
+    """
+    rows = await source.fetch(SQL["lags"], most)
+    found = [Lag(row["kind"], row["id"], int(row["events"]), max(0.0, row["age"].total_seconds())) for row in rows]
+    return found, {row["kind"]: LagTotal(row["subscriptions"], int(row["total"])) for row in rows}
 
 
 async def position_of(source: Source, directory_id: str, seq: int) -> int | None:

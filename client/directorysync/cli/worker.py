@@ -37,7 +37,8 @@ async def work() -> int:
     config = dataclasses.replace(ServiceConfig.from_environment(os.environ), drain_seconds=SERVICE_DRAIN_SECONDS)
     http = dataclasses.replace(gateway_config(os.environ), stop_seconds=HTTP_STOP_SECONDS)
     async with running(config) as service, _channel(service) as channel:
-        app = create_app(channel, http, ready=service.ready, registry=service.registry, metrics_text=_metrics_text())
+        metrics_text = _metrics_text(service)
+        app = create_app(channel, http, ready=service.ready, registry=service.registry, metrics_text=metrics_text)
         server = serve(app, http)
         dispatcher = Dispatcher(cast("grpc.aio.Channel", service.dispatch_channel), settings_of(http), service.registry)
         delivering = asyncio.create_task(dispatcher.run())
@@ -80,7 +81,7 @@ async def _channel(service: Service) -> AsyncIterator[grpc.aio.Channel]:
         yield channel
 
 
-def _metrics_text() -> Callable[[], bytes] | None:
+def _metrics_text(service: Service) -> Callable[[], bytes] | None:
     """What /metrics shows: all workers as one. A worker that is alone shows its own registry."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return None
@@ -88,6 +89,7 @@ def _metrics_text() -> Callable[[], bytes] | None:
     def text() -> bytes:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        registry.register(service.database_state)
         return generate_latest(registry)
 
     return text

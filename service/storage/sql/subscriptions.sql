@@ -124,6 +124,43 @@ UPDATE subscription SET last_error = $2, last_error_at = clock_timestamp() WHERE
 -- Position of the last event of directory $1 up to number $2; NULL when retention left none of them.
 SELECT max(f.pos) FROM feed f WHERE f.directory_id = $1 AND f.seq <= $2
 
+-- name: lags
+-- How far subscriptions are behind, and the totals of their kind. Of each kind the $1 whose cursor stands furthest back and
+-- the $1 with the directory that has waited longest for a delivery: the $1 with the oldest event are among them. Events
+-- that wait for such a directory are counted behind its own number, beside those behind the cursor.
+WITH newest AS MATERIALIZED (
+  SELECT coalesce((SELECT f.pos FROM feed_tick f ORDER BY f.tick DESC LIMIT 1), 0) AS pos
+), waiting AS (
+  SELECT l.endpoint_id, min(nullif(l.delivery_id, '')) AS delivery_id, sum(greatest(h.seq - l.directory_seq + 1, 0)) AS events
+    FROM webhook_lane l JOIN head h ON h.directory_id = l.directory_id
+   GROUP BY l.endpoint_id
+), behind AS (
+  SELECT s.kind, coalesce(e.id, s.id) AS id, s.place, w.delivery_id,
+         greatest(n.pos - s.place, 0) + coalesce(w.events, 0) AS events
+    FROM subscription s CROSS JOIN newest n
+    LEFT JOIN webhook_endpoint e ON s.kind = 'webhook' AND e.subscription_id = s.id AND e.deleted_at IS NULL
+    LEFT JOIN waiting w ON w.endpoint_id = e.id
+   WHERE s.kind = 'named' OR e.status = 'enabled'
+), ranked AS (
+  SELECT b.*, row_number() OVER (PARTITION BY b.kind ORDER BY b.place, b.id) AS by_place,
+         row_number() OVER (PARTITION BY b.kind ORDER BY b.delivery_id NULLS LAST, b.id) AS by_delivery,
+         count(*) OVER (PARTITION BY b.kind) AS subscriptions, sum(b.events) OVER (PARTITION BY b.kind) AS total
+    FROM behind b
+)
+SELECT r.kind, r.id, r.events, r.subscriptions, r.total,
+       coalesce(clock_timestamp() - least(c.created_at, d.created_at), interval '0') AS age
+  FROM ranked r
+  LEFT JOIN LATERAL (
+    SELECT e.created_at FROM (SELECT f.* FROM feed f WHERE f.pos > r.place ORDER BY f.pos LIMIT 1) f
+      JOIN event e ON e.directory_id = f.directory_id AND e.seq = f.seq AND e.day = f.day
+  ) c ON true
+  LEFT JOIN LATERAL (
+    SELECT e.created_at FROM webhook_lane l
+      JOIN event e ON e.directory_id = l.directory_id AND e.seq = l.directory_seq
+     WHERE l.endpoint_id = r.id AND l.delivery_id = r.delivery_id LIMIT 1
+  ) d ON r.delivery_id IS NOT NULL
+ WHERE r.by_place <= $1 OR (r.delivery_id IS NOT NULL AND r.by_delivery <= $1)
+
 -- name: now
 -- Where the log ends: epoch and newest position.
 SELECT s.epoch, t.pos FROM feed_state s

@@ -1,5 +1,6 @@
 """`dirsync serve` starts, says so, survives what happens to processes, and stops in order."""
 
+import asyncio
 import json
 import signal
 import stat
@@ -13,6 +14,7 @@ import pytest
 from directorysync.cli.postmaster import LockFile
 from directorysync.v1 import directory_admin_pb2 as admin_pb2
 from directorysync.v1 import directory_sync_pb2 as sync_pb2
+from directorysync.v1 import subscriptions_pb2
 from tests.support.processes import alive, descendants, is_postgres, kill
 from tests.support.server import RunningServe, running_serve
 
@@ -180,6 +182,34 @@ async def test_metrics_are_the_sum_over_workers(server: RunningServe) -> None:
     for _ in range(10):
         await organizations(server)
     assert {calls() for _ in range(10)} == {before + 10}
+
+
+async def test_every_worker_shows_the_lag_of_subscriptions_as_it_is(server: RunningServe) -> None:
+    create = subscriptions_pb2.CreateSubscriptionRequest(name="unread")
+    get = subscriptions_pb2.GetSubscriptionRequest(subscription="unread")
+    async with server.client() as client:
+        made = (await client.admin.CreateSubscription(create)).subscription
+        server.dirsync("directory", "create", "--organization", "Late", "--provider", "okta", "--name", "HR")
+        while not (lag := (await client.admin.GetSubscription(get)).subscription.lag):
+            await asyncio.sleep(0.05)
+    # Workers read when they start, and every few seconds from then on.
+    server.stop()
+    server.start()
+    wanted = {
+        f'directorysync_subscription_lag_events{{id="{made.id}",kind="named"}} {float(lag)}',
+        f'directorysync_subscriptions_lag_events{{kind="named"}} {float(lag)}',
+        'directorysync_subscriptions{kind="named"} 1.0',
+    }
+
+    def shown() -> bool:
+        return wanted <= set(httpx.get(f"{server.http_url}/metrics").text.splitlines())
+
+    while not shown():
+        await asyncio.sleep(0.1)
+    give_up = time.monotonic() + 10
+    while not all(shown() for _ in range(10)) and time.monotonic() < give_up:
+        await asyncio.sleep(0.1)
+    assert all(shown() for _ in range(10))
 
 
 async def test_database_of_ones_own_is_used(tmp_path: Path, empty_database_url: str) -> None:
