@@ -72,6 +72,10 @@ class Directories:
         # One name that the database refuses would fail those that are loaded with it.
         return None if "\0" in name else await self._cache.get(name)
 
+    async def find_many(self, names: set[str]) -> dict[str, Directory]:
+        """As `find`, those that there are, under the name that was asked for."""
+        return await self._cache.get_many(name for name in names if "\0" not in name)
+
     async def resolve(self, name: str) -> Directory:
         """As `find`, or NotFoundError."""
         found = await self.find(name)

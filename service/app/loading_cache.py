@@ -1,7 +1,7 @@
 """A cache that loads what it lacks, many keys at a time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -54,14 +54,18 @@ class LoadingCache(Generic[K, V]):
 
     async def get(self, key: K) -> V | None:
         """The value, or None when there is none. Raises what the load raised."""
-        now = self._monotonic()
-        entry = self._found.entries.get(key)
-        if entry is not None and entry[1] > now:
-            return entry[0]
-        absent = self._absent.entries.get(key)
-        if absent is not None and absent[1] > now:
-            return None
-        return await self._join(key)
+        known, value = self._known(key)
+        return value if known else await asyncio.shield(self._join(key))
+
+    async def get_many(self, keys: Iterable[K]) -> dict[K, V]:
+        """As `get`: the values of those that there are. What is lacking is loaded together."""
+        kept = {key: self._known(key) for key in keys}
+        # All wait for the next load before the first is waited for.
+        lacking = {key: self._join(key) for key, (known, _) in kept.items() if not known}
+        values = {key: value for key, (_, value) in kept.items()}
+        for key, future in lacking.items():
+            values[key] = await asyncio.shield(future)
+        return {key: value for key, value in values.items() if value is not None}
 
     def forget(self, matches: Callable[[V], bool]) -> None:
         """Drop the values that match and every absence; loads under way are not kept either."""
@@ -76,13 +80,23 @@ class LoadingCache(Generic[K, V]):
         """Drop everything."""
         self.forget(lambda _: True)
 
-    async def _join(self, key: K) -> V | None:
+    def _known(self, key: K) -> tuple[bool, V | None]:
+        """Whether the cache can tell, and what."""
+        now = self._monotonic()
+        entry = self._found.entries.get(key)
+        if entry is not None and entry[1] > now:
+            return True, entry[0]
+        absent = self._absent.entries.get(key)
+        return absent is not None and absent[1] > now, None
+
+    def _join(self, key: K) -> "asyncio.Future[V | None]":
+        """What the next load will bring, or the one that runs, if it loads this key."""
         future = self._waiting.get(key) or self._loading.get(key)
         if future is None:
             future = self._waiting[key] = asyncio.get_running_loop().create_future()
             if self._worker is None:
                 self._worker = asyncio.get_running_loop().create_task(self._work())
-        return await asyncio.shield(future)
+        return future
 
     async def _work(self) -> None:
         try:

@@ -115,8 +115,8 @@ class TimeTravel:
         """User and group of each moment, None for what cannot be told or is out of the caller's reach."""
         if len(wanted) > MAX_BATCH:
             raise ArgumentError(f"moments has more than {MAX_BATCH} entries", field="moments")
-        directories = {one.directory_id for one in wanted}
-        reached = {directory_id for directory_id in directories if await self._reaches(caller, directory_id)}
+        directories = await self._directories.find_many({one.directory_id for one in wanted})
+        reached = {name for name, found in directories.items() if caller.reaches(found.id, found.organization_id)}
         within = [one for one in wanted if one.directory_id in reached]
         places = {moment: place for place, moment in enumerate(dict.fromkeys(one.moment for one in within))}
         asked = dict.fromkeys((places[one.moment], side) for one in within for side in (one.user_id, one.group_id))
@@ -129,10 +129,6 @@ class TimeTravel:
             )
             for one in wanted
         ]
-
-    async def _reaches(self, caller: Caller, directory_id: str) -> bool:
-        directory = await self._directories.find(directory_id)
-        return directory is not None and caller.reaches(directory.id, directory.organization_id)
 
     async def _past(self, wanted: Sequence[str], moment: Moment) -> list[Past | None]:
         states = await self._states(wanted, moment, whole=True)

@@ -1,12 +1,14 @@
 """Which moment is meant, how far back it may lie, and who may ask."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from service.domain.cursor import directory_cursor, feed_cursor
+from service.storage import directories as directories_table
 from service.storage.database import connect
 from tests.integration.commit.conftest import Directories
 from tests.support.stack import Refused, Stack
@@ -219,6 +221,27 @@ async def test_both_sides_of_memberships_are_resolved(directories: Directories, 
     # What retention took is unset, the rest is not lost with it.
     await stack.pool.execute("DELETE FROM event WHERE directory_id = 'd' AND seq <= 6")
     assert (await resolved())[:3] == [("", ""), ("later", "two"), ("eve", "team")]
+
+
+async def test_directories_that_are_not_there_are_looked_for_together(
+    directories: Directories, stack: Stack, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = await directories.create_group("d", "one", [user])
+    looked: list[int] = []
+    resolve = directories_table.resolve
+
+    async def counted(pool: Any, names: Sequence[str]) -> Any:
+        looked.append(len(names))
+        return await resolve(pool, names)
+
+    monkeypatch.setattr(directories_table, "resolve", counted)
+    place = {"directory_sequence": 5, "group_id": group, "user_id": user}
+    moments = [{"directory_id": f"nobody_{number}", **place} for number in range(999)]
+    moments.append({"directory_id": "d", **place})
+    answer = await stack.call("DirectorySync/ResolveMemberships", moments=moments)
+    assert [one.HasField("user") for one in answer.memberships] == [False] * 999 + [True]
+    assert sum(looked) == 1_000
+    assert len(looked) == 2, "at most 500 names a query"
 
 
 async def test_only_keys_made_for_it_see_when_memberships_changed(

@@ -61,6 +61,29 @@ async def test_callers_share_loads() -> None:
     assert sorted(key for keys in source.loads for key in keys) == [1, 2, 3]
 
 
+async def test_many_keys_share_a_load_and_only_what_is_lacking_is_loaded() -> None:
+    source = Source()
+    cache = source.cache()
+    assert await cache.get(3) == 9
+    assert await cache.get(100) is None
+    source.loads.clear()
+    assert await cache.get_many([1, 2, 3, 100, 101]) == {1: 1, 2: 4, 3: 9}
+    assert source.loads == [[1, 2, 101]]
+    assert await cache.get_many([3, 101]) == {3: 9}
+    assert await cache.get_many([]) == {}
+    assert source.loads == [[1, 2, 101]]
+
+
+async def test_a_failed_load_of_many_fails_who_asked() -> None:
+    source = Source()
+    cache = source.cache()
+    source.fail = True
+    with pytest.raises(ConnectionError):
+        await cache.get_many(range(1_200))
+    source.fail = False
+    assert len(await cache.get_many(range(1_200))) == 100
+
+
 async def test_a_failed_load_fails_those_who_wait_and_is_forgotten() -> None:
     source = Source()
     cache = source.cache()
