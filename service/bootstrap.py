@@ -207,7 +207,7 @@ class _Parts:
         scope = IngestScope(self.directories)
         tokens = Tokens(pool, log=log, directories=self.directories, credentials=self.credentials, clock=clock)
         keys = ApiKeys(pool, credentials=self.credentials, new_ids=new_ids, clock=clock)
-        organizations = Organizations(pool, new_ids=new_ids, clock=clock)
+        organizations = Organizations(pool, directories=self.directories, new_ids=new_ids, clock=clock)
         info = ServerInfo(version=version("directorysync"), retention_days=self.config.retention_days)
         reads = Lookups(pool, self.directories)
         history = TimeTravel(pool, self.directories, recorded)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from directorysync.v1 import directory_admin_pb2 as pb
-from directorysync.v1 import directory_sync_pb2 as sync_pb
 from directorysync.v1.resources_pb2 import (
     ORGANIZATION_DOMAIN_STATE_PENDING,
     ORGANIZATION_DOMAIN_STATE_VERIFIED,
@@ -12,7 +11,6 @@ from directorysync.v1.resources_pb2 import (
     OrganizationDomain,
 )
 from gateway.exchange import Answer
-from gateway.problems import Problem
 from gateway.rest.body import Body
 from gateway.rest.errors import invalid
 from gateway.rest.request import RestRequest, json_answer
@@ -84,39 +82,10 @@ async def update_organization(request: RestRequest) -> Answer:
 
 
 async def delete_organization(request: RestRequest) -> Answer:
-    """DELETE: 202, as at WorkOS, with its directories.
-
-    The service deletes none that has directories. Those go first, one by one: where that is cut off, the organization
-    is still there, and the same request again goes on.
-    """
-    message = pb.DeleteOrganizationRequest(id=request.path["id"])
-    while True:
-        try:
-            await request.call(request.upstream.admin.DeleteOrganization, message)
-        except Problem as refusal:
-            # Asked first, so that nothing is deleted for those who may not; and again: more may be made meanwhile.
-            if not _is_about_id(refusal) or not await _delete_directories(request, message.id):
-                raise
-        else:
-            return json_answer(202, {})
-
-
-async def _delete_directories(request: RestRequest, organization_id: str) -> int:
-    """Delete the first hundred; how many there were."""
-    wanted = sync_pb.ListDirectoriesRequest(organization_id=organization_id, page_size=100)
-    found = (await request.call(request.upstream.sync.ListDirectories, wanted)).directories
-    for directory in found:
-        try:
-            await request.call(request.upstream.admin.DeleteDirectory, pb.DeleteDirectoryRequest(id=directory.id))
-        except Problem as failure:
-            # Another request for the same was faster.
-            if failure.reason != "RESOURCE_NOT_FOUND":
-                raise
-    return len(found)
-
-
-def _is_about_id(failure: Problem) -> bool:
-    return failure.reason == "ARGUMENT_INVALID" and failure.metadata.get("field") == "id"
+    """DELETE: 202, as at WorkOS, with its directories."""
+    message = pb.DeleteOrganizationRequest(id=request.path["id"], force=True)
+    await request.call(request.upstream.admin.DeleteOrganization, message)
+    return json_answer(202, {})
 
 
 async def fetch(request: RestRequest, message: pb.GetOrganizationRequest) -> Organization:

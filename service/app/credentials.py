@@ -32,6 +32,8 @@ _NOTE_SECONDS = 60.0
 _FLUSH_SECONDS = 5.0
 _RECONNECT_SECONDS = 1.0
 
+Changed = Callable[[frozenset[str] | None], None]
+
 
 def new_secret(prefix: str) -> str:
     """The prefix and 43 url-safe characters: 256 bits."""
@@ -72,7 +74,8 @@ class Credentials:
         )
         self._noted: dict[Key, float] = {}
         self._used: dict[Key, datetime] = {}
-        self._followers: list[Callable[[str | None], None]] = []
+        self._followers: list[Changed] = []
+        self._heard: set[str] = set()
 
     async def authenticate(self, secret: str) -> Caller:
         """The caller, or CredentialsInvalidError."""
@@ -92,21 +95,15 @@ class Credentials:
         directory_id = next(iter(caller.directory_ids)) if caller.id.startswith(ids.TOKEN) else ""
         return await self._live.get((directory_id, caller.id)) is not None
 
-    def follow(self, changed: Callable[[str | None], None]) -> None:
-        """Call `changed` with the id of each key, token or directory that changed; None: anything may have."""
+    def follow(self, changed: Changed) -> None:
+        """Call `changed` with the ids of keys, tokens and directories that changed; None: anything may have."""
         self._followers.append(changed)
 
-    def invalidate(self, changed_id: str | None) -> None:
-        """Forget a key, a token, or all tokens of a directory; None forgets everything. Call it after the commit."""
-        if changed_id is None:
-            self._cache.clear()
-            self._live.clear()
-        else:
-            self._cache.forget(lambda found: changed_id in found.key)
-            # Ids are few and cheap to load again.
-            self._live.clear()
-        for changed in self._followers:
-            changed(changed_id)
+    def invalidate(self, *changed_ids: str) -> None:
+        """Forget keys, tokens, and all tokens of directories. Call it after the commit."""
+        changed = frozenset(changed_ids)
+        self._cache.forget(lambda found: not changed.isdisjoint(found.key))
+        self._tell(changed)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -142,14 +139,35 @@ class Credentials:
         found = await table.live(self._pool, keys, self._clock.now())
         return {key: key[1] for key in keys if key[1] in found}
 
+    def _forget_all(self) -> None:
+        self._cache.clear()
+        self._tell(None)
+
+    def _tell(self, changed: frozenset[str] | None) -> None:
+        # Ids are few and cheap to load again.
+        self._live.clear()
+        for follower in self._followers:
+            follower(changed)
+
+    def _hear(self, changed_id: str) -> None:
+        # What one transaction announced arrives together, an organization's thousand directories too: the caches are
+        # gone through once for all of it.
+        if not self._heard:
+            asyncio.get_running_loop().call_soon(self._take_heard)
+        self._heard.add(changed_id)
+
+    def _take_heard(self) -> None:
+        heard, self._heard = self._heard, set()
+        self.invalidate(*heard)
+
     async def _listen(self) -> None:
         while True:
             try:
                 # What changed while nobody listened is unknown, hence the empty cache at both ends.
-                await table.listen(self._database_url, lambda: self.invalidate(None), self.invalidate)
+                await table.listen(self._database_url, self._forget_all, self._hear)
             except CONNECTION_ERRORS as error:
                 self._telemetry.storage_failed("credentials.listen", error)
-            self.invalidate(None)
+            self._forget_all()
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _flush_used(self) -> None:

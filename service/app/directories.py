@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,7 +25,7 @@ from service.storage import credentials as credentials_table
 from service.storage import directories as table
 from service.storage import events, organizations, tokens
 from service.storage.credentials import CONNECTION_ERRORS
-from service.storage.database import Pool
+from service.storage.database import Connection, Pool
 from service.storage.transaction import transaction
 from service.telemetry import Telemetry
 
@@ -103,7 +104,7 @@ class Directories:
             if linked is not None:
                 change = Change(ChangeType.DIRECTORY_ACTIVATED, linked)
                 await self._log.append(connection, linked.id, linked.organization_id, [change], request_id)
-        self._forget(directory.id)
+        self._forget(frozenset((directory.id,)))
         if linked is None:
             return await self.resolve(directory.id)
         self._log.committed()
@@ -198,7 +199,7 @@ class Directories:
                 changes = changes_between(before, after)
                 sequence = await self._log.append(connection, directory_id, after.organization_id, changes, request_id)
                 await credentials_table.announce(connection, directory_id)
-        self._forget(directory_id)
+        self._forget(frozenset((directory_id,)))
         if sequence != locked.sequence:
             self._log.committed()
         return DirectorySummary(after, sequence)
@@ -206,18 +207,33 @@ class Directories:
     async def delete(self, caller: Caller, directory_id: str, request_id: str) -> None:
         """One event and the end of its tokens at once; its users and groups then go in steps, whatever their number."""
         await self.require_reach(caller, directory_id)
-        now = self._clock.now()
         async with transaction(self._pool) as connection:
-            buried = await table.bury(connection, directory_id, now)
-            if buried is None:
+            if not await self.bury(connection, [directory_id], request_id):
                 raise not_found("Directory", directory_id)
-            await tokens.revoke_all(connection, directory_id, now)
-            change = Change(ChangeType.DIRECTORY_DELETED, buried)
-            await self._log.append(connection, directory_id, buried.organization_id, [change], request_id)
-            await credentials_table.announce(connection, directory_id)
-        self._credentials.invalidate(directory_id)
+        await self.buried([directory_id])
+
+    async def bury(self, connection: Connection, directory_ids: Sequence[str], request_id: str) -> list[str]:
+        """Within the caller's transaction: one event each and the end of their tokens. They are of one organization.
+
+        Returns the ids of those that were not deleted yet: call `buried` with them after the commit.
+        """
+        now = self._clock.now()
+        # The rows of all, then the heads of all, both by id: whoever else holds one of each took them in that order.
+        gone = await table.bury(connection, directory_ids, now)
+        if not gone:
+            return []
+        buried = [directory.id for directory in gone]
+        await tokens.revoke_all(connection, buried, now)
+        changes = {directory.id: [Change(ChangeType.DIRECTORY_DELETED, directory)] for directory in gone}
+        await self._log.append_each(connection, gone[0].organization_id, changes, request_id)
+        await credentials_table.announce(connection, *buried)
+        return buried
+
+    async def buried(self, directory_ids: Sequence[str]) -> None:
+        """Let the deletion be known, and remove users and groups in steps, whatever their number."""
+        self._credentials.invalidate(*directory_ids)
         self._log.committed()
-        purge = asyncio.get_running_loop().create_task(self._purge(directory_id))
+        purge = asyncio.get_running_loop().create_task(self._purge(directory_ids))
         self._purges.add(purge)
         purge.add_done_callback(self._purges.discard)
         # The caller may go away; what is left then goes without it.
@@ -233,18 +249,19 @@ class Directories:
                 self._telemetry.storage_failed("directories.purge", error)
             await asyncio.sleep(_PURGE_SECONDS)
 
-    async def _purge(self, directory_id: str) -> None:
+    async def _purge(self, directory_ids: Sequence[str]) -> None:
         try:
-            await table.purge(self._pool, directory_id, _PURGE_ROWS)
+            for directory_id in directory_ids:
+                await table.purge(self._pool, directory_id, _PURGE_ROWS)
         except CONNECTION_ERRORS as error:
-            # It is deleted all the same; `run` removes the rest.
+            # They are deleted all the same; `run` removes the rest.
             self._telemetry.storage_failed("directories.purge", error)
 
-    def _forget(self, changed_id: str | None) -> None:
-        if changed_id is None:
+    def _forget(self, changed: frozenset[str] | None) -> None:
+        if changed is None:
             self._cache.clear()
-        elif changed_id.startswith(ids.DIRECTORY):
-            self._cache.forget(lambda found: found.id == changed_id)
+        elif any(changed_id.startswith(ids.DIRECTORY) for changed_id in changed):
+            self._cache.forget(lambda found: found.id in changed)
 
 
 def _state(before: DirectoryState, disabled: bool | None, linked_at: datetime | None) -> DirectoryState:

@@ -1,6 +1,6 @@
 """Append to the log outside the group commit: what administrators do, one transaction at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from service.app.clock import Clock, IdSource
 from service.domain import ids
@@ -31,19 +31,32 @@ class EventLog:
         request_id: str,
     ) -> int:
         """Within the caller's transaction; returns the newest number. Call `committed()` after the commit."""
-        seq = await table.lock_head(connection, directory_id)
-        if seq is None:
-            raise not_found("Directory", directory_id)
+        newest = await self.append_each(connection, organization_id, {directory_id: changes}, request_id)
+        return newest[directory_id]
+
+    async def append_each(
+        self,
+        connection: Connection,
+        organization_id: str,
+        changes: Mapping[str, Sequence[Change]],
+        request_id: str,
+    ) -> Mapping[str, int]:
+        """As `append`, for directories of one organization: what is changed in each is a transaction of its log."""
+        heads = await table.lock_heads(connection, list(changes))
         at = self._clock.now()
-        numbered = number(
-            changes,
-            directory_id=directory_id,
-            organization_id=organization_id,
-            after_seq=seq,
-            at=at,
-            request_id=request_id,
-            new_event_id=lambda: self._ids.new(ids.EVENT),
-            transaction_id=self._ids.new(ids.TRANSACTION),
-        )
-        await table.append(connection, numbered, [self._encode(event) for event in numbered], at)
-        return numbered[-1].seq
+        events: list[Event] = []
+        for directory_id, its in changes.items():
+            if directory_id not in heads:
+                raise not_found("Directory", directory_id)
+            events += number(
+                its,
+                directory_id=directory_id,
+                organization_id=organization_id,
+                after_seq=heads[directory_id],
+                at=at,
+                request_id=request_id,
+                new_event_id=lambda: self._ids.new(ids.EVENT),
+                transaction_id=self._ids.new(ids.TRANSACTION),
+            )
+        await table.append(connection, events, [self._encode(event) for event in events], at)
+        return table.heads_after(events)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from service.app.clock import Clock, IdSource
+from service.app.directories import Directories
 from service.domain import ids
 from service.domain.caller import Caller, not_found
 from service.domain.errors import AlreadyExistsError, ArgumentError
@@ -20,8 +21,8 @@ from service.domain.organization import (
 )
 from service.domain.stretch import Stretch
 from service.scim.keys import fold
+from service.storage import directories, portal_links
 from service.storage import organizations as table
-from service.storage import portal_links
 from service.storage.database import Pool
 from service.storage.organizations import DOMAIN_CONSTRAINT, EXTERNAL_ID_CONSTRAINT
 from service.storage.transaction import transaction
@@ -30,12 +31,15 @@ from service.storage.violations import broken_constraint
 # Domains as they are asked for: the name and whether it is verified.
 Domains = Sequence[tuple[str, bool]]
 
+_DIRECTORIES_AT_ONCE = 1_000
+
 
 class Organizations:
     """Made, listed, changed and deleted by administrators."""
 
-    def __init__(self, pool: Pool, *, new_ids: IdSource, clock: Clock) -> None:
+    def __init__(self, pool: Pool, *, directories: Directories, new_ids: IdSource, clock: Clock) -> None:
         self._pool = pool
+        self._directories = directories
         self._ids = new_ids
         self._clock = clock
 
@@ -122,16 +126,31 @@ class Organizations:
                     await table.update(connection, before, after)
         return after
 
-    async def delete(self, caller: Caller, organization_id: str) -> None:
-        """Only one without directories: an organization is not worth a customer's data gone by a slip."""
+    async def delete(self, caller: Caller, organization_id: str, *, force: bool, request_id: str) -> None:
+        """Without force only one without directories: it is not worth a customer's data gone by a slip.
+
+        With force its directories are deleted in the same transaction. Beyond `_DIRECTORIES_AT_ONCE` of them it takes
+        several; where that is cut off, the organization is still there, and the same call again goes on.
+        """
         caller.require_unbounded()
-        async with transaction(self._pool) as connection:
-            if await table.lock(connection, organization_id) is None:
-                raise not_found("Organization", organization_id)
-            if await table.count_directories(connection, organization_id):
-                raise ArgumentError("the organization still has directories; delete them first", field="id")
-            await portal_links.delete_all(connection, organization_id)
-            await table.bury(connection, organization_id, self._clock.now())
+        at_once = _DIRECTORIES_AT_ONCE if force else 0
+        ended = False
+        while not ended:
+            async with transaction(self._pool) as connection:
+                # Held, it gets no more directories.
+                if await table.lock(connection, organization_id) is None:
+                    raise not_found("Organization", organization_id)
+                first = await directories.first_of_organization(connection, organization_id, at_once)
+                buried = await self._directories.bury(connection, first, request_id)
+                ended = not await table.count_directories(connection, organization_id)
+                if ended:
+                    await portal_links.delete_all(connection, organization_id)
+                    await table.bury(connection, organization_id, self._clock.now())
+                elif not force:
+                    detail = "the organization still has directories; delete them first, or with force all together"
+                    raise ArgumentError(detail, field="id")
+            if buried:
+                await self._directories.buried(buried)
 
     def _domains(
         self, organization_id: str, before: Sequence[OrganizationDomain], wanted: Mapping[str, bool], now: datetime

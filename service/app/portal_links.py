@@ -118,10 +118,8 @@ class PortalLinks:
             if not await organizations.hold(connection, organization_id):
                 raise not_found("Organization", organization_id)
             ended = await table.revoke(connection, organization_id, external_user_id, self._clock.now())
-            for ended_id in ended:
-                await credentials_table.announce(connection, ended_id)
-        for ended_id in ended:
-            self._credentials.invalidate(ended_id)
+            await credentials_table.announce(connection, *ended)
+        self._credentials.invalidate(*ended)
         return len(ended)
 
     async def run(self) -> None:

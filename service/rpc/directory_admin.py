@@ -105,7 +105,8 @@ class AdminHandlers:
         self, request: pb.DeleteOrganizationRequest, call: Call
     ) -> pb.DeleteOrganizationResponse:
         """DeleteOrganization."""
-        await self._organizations.delete(call.caller, required_id(request.id, "id"))
+        organization_id = required_id(request.id, "id")
+        await self._organizations.delete(call.caller, organization_id, force=request.force, request_id=call.request_id)
         return pb.DeleteOrganizationResponse()
 
     async def create_directory(self, request: pb.CreateDirectoryRequest, call: Call) -> pb.CreateDirectoryResponse:

@@ -55,9 +55,9 @@ async def touch(pool: Pool, used: Mapping[Key, datetime]) -> None:
         await pool.execute(SQL["touch_api_keys"], _columns(api_keys)[1], [used[key] for key in api_keys])
 
 
-async def announce(connection: Connection, changed_id: str) -> None:
-    """Within the transaction that changed it: every process drops what it cached of this key, token or directory."""
-    await connection.execute(SQL["announce"], changed_id)
+async def announce(connection: Connection, *changed_ids: str) -> None:
+    """Within the transaction that changed these keys, tokens, directories: every process drops what it cached of them."""
+    await connection.execute(SQL["announce"], changed_ids)
 
 
 async def listen(database_url: str, ready: Callable[[], None], heard: Callable[[str], None]) -> None:

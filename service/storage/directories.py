@@ -75,6 +75,11 @@ async def of_organizations(pool: Pool, organization_ids: Sequence[str]) -> list[
     return [row["id"] for row in await pool.fetch(SQL["of_organizations"], organization_ids)]
 
 
+async def first_of_organization(connection: Connection, organization_id: str, limit: int) -> list[str]:
+    """Ids of up to `limit` of its directories."""
+    return [row["id"] for row in await connection.fetch(SQL["first_of_organization"], organization_id, limit)]
+
+
 async def lock(connection: Connection, directory_id: str) -> Locked | None:
     """Hold its settings until the transaction ends."""
     row = await connection.fetchrow(SQL["lock"], directory_id)
@@ -94,10 +99,10 @@ async def link(connection: Connection, directory_id: str, at: datetime) -> Direc
     return None if row is None else directory_from_row(row)
 
 
-async def bury(connection: Connection, directory_id: str, at: datetime) -> Directory | None:
-    """Mark it as deleted; None when there is nothing to delete."""
-    row = await connection.fetchrow(SQL["bury"], directory_id, at)
-    return None if row is None else directory_from_row(row)
+async def bury(connection: Connection, directory_ids: Sequence[str], at: datetime) -> list[Directory]:
+    """Mark them as deleted; those that were not before, by id."""
+    buried = [directory_from_row(row) for row in await connection.fetch(SQL["bury"], directory_ids, at)]
+    return sorted(buried, key=lambda directory: directory.id)
 
 
 async def unpurged(pool: Pool) -> list[str]:

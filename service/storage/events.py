@@ -40,10 +40,15 @@ def as_json(value: object) -> str:
     return _encode(value).decode()
 
 
+async def lock_heads(connection: Connection, directory_ids: Sequence[str]) -> dict[str, int]:
+    """The newest numbers of those that exist, held until the transaction ends."""
+    rows = await connection.fetch(SQL["lock_heads"], directory_ids)
+    return {row["directory_id"]: row["seq"] for row in rows}
+
+
 async def lock_head(connection: Connection, directory_id: str) -> int | None:
-    """The newest number of the directory, held until the transaction ends; None when there is no such directory."""
-    seq: int | None = await connection.fetchval(SQL["lock_head"], directory_id)
-    return seq
+    """As `lock_heads`, of one directory; None when there is no such directory."""
+    return (await lock_heads(connection, [directory_id])).get(directory_id)
 
 
 async def new_head(connection: Connection, directory_id: str) -> None:
@@ -52,6 +57,6 @@ async def new_head(connection: Connection, directory_id: str) -> None:
 
 
 async def append(connection: Connection, events: Sequence[Event], payloads: Sequence[bytes], at: datetime) -> None:
-    """Append the events of one directory whose head this transaction holds."""
+    """Append the events of directories whose heads this transaction holds."""
     rows, heads = as_json(event_rows(events)), as_json(heads_after(events))
     await connection.execute(SQL["append"], rows, list(payloads), heads, at)

@@ -1,5 +1,6 @@
 """The table `directory_token` as administrators see it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from service.domain.directory import DirectoryToken
@@ -41,6 +42,6 @@ async def get(connection: Connection, directory_id: str, token_id: str) -> Direc
     return None if row is None else token_from_row(row)
 
 
-async def revoke_all(connection: Connection, directory_id: str, at: datetime) -> None:
-    """End all tokens of a directory."""
-    await connection.execute(SQL["revoke_all"], directory_id, at)
+async def revoke_all(connection: Connection, directory_ids: Sequence[str], at: datetime) -> None:
+    """End all tokens of these directories."""
+    await connection.execute(SQL["revoke_all"], directory_ids, at)

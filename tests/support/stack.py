@@ -199,7 +199,7 @@ async def open_stack(database_url: str, time: ManualTime | None = None) -> Async
         )
         tokens = Tokens(pool, log=log, directories=directories, credentials=credentials, clock=clock)
         api_keys = ApiKeys(pool, credentials=credentials, new_ids=new_ids, clock=clock)
-        organizations = Organizations(pool, new_ids=new_ids, clock=clock)
+        organizations = Organizations(pool, directories=directories, new_ids=new_ids, clock=clock)
         lookups = Lookups(pool, directories)
         history = TimeTravel(pool, directories, recorded)
         scope = IngestScope(directories)

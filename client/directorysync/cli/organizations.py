@@ -15,6 +15,7 @@ from directorysync.cli.output import (
     show_list,
     show_one,
     time_text,
+    working,
 )
 from directorysync.cli.session import call
 from directorysync.client import Client
@@ -156,14 +157,17 @@ def _domains(pending: list[str] | None, verified: list[str] | None) -> list[Orga
 def delete(
     context: typer.Context,
     organization_id: Annotated[str, typer.Argument(help="Organization id.")],
+    force: Annotated[bool, typer.Option("--force", help="With its directories.")] = False,
     output: DocumentOutput = Format.table,
 ) -> None:
-    """Delete an organization that has no directories."""
+    """Delete an organization that has no directories, or with --force one with them."""
 
     async def remove(client: Client) -> None:
-        await client.admin.DeleteOrganization(admin_pb2.DeleteOrganizationRequest(id=organization_id))
+        request = admin_pb2.DeleteOrganizationRequest(id=organization_id, force=force)
+        await client.admin.DeleteOrganization(request)
 
-    call(context, remove)
+    with working("deleting"):
+        call(context, remove)
     if output is Format.json:
         show_json({"id": organization_id, "deleted": True})
 

@@ -262,7 +262,7 @@ class DirectoryAdminServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteOrganization(self, request, context):
-        """Deletes an organization that has no directories.
+        """Deletes an organization that has no directories, or with `force` one with them: one `dsync.deleted` event for each.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

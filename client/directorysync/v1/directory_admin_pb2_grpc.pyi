@@ -31,7 +31,7 @@ class DirectoryAdminStub:
     UpdateOrganization: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.UpdateOrganizationRequest, _directory_admin_pb2.UpdateOrganizationResponse]
     """Changes name, external id, domains or metadata."""
     DeleteOrganization: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.DeleteOrganizationRequest, _directory_admin_pb2.DeleteOrganizationResponse]
-    """Deletes an organization that has no directories."""
+    """Deletes an organization that has no directories, or with `force` one with them: one `dsync.deleted` event for each."""
     CreateDirectory: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.CreateDirectoryRequest, _directory_admin_pb2.CreateDirectoryResponse]
     """Makes a directory and its first token."""
     UpdateDirectory: _aio.UnaryUnaryMultiCallable[_directory_admin_pb2.UpdateDirectoryRequest, _directory_admin_pb2.UpdateDirectoryResponse]
@@ -141,7 +141,7 @@ class DirectoryAdminServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_admin_pb2.DeleteOrganizationRequest,
         context: _aio.ServicerContext[_directory_admin_pb2.DeleteOrganizationRequest, _abc.Awaitable[_directory_admin_pb2.DeleteOrganizationResponse]],
     ) -> _abc.Awaitable[_directory_admin_pb2.DeleteOrganizationResponse]:
-        """Deletes an organization that has no directories."""
+        """Deletes an organization that has no directories, or with `force` one with them: one `dsync.deleted` event for each."""
 
     @_abc_1.abstractmethod
     def CreateDirectory(

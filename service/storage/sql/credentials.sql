@@ -53,6 +53,6 @@ UPDATE directory_token t SET last_used_at = u.at
  WHERE t.directory_id = u.directory_id AND t.id = u.id
 
 -- name: announce
--- Tells every process which API key, token or directory changed, once the transaction has committed. Only
+-- Tells every process which API keys, tokens or directories changed, once the transaction has committed. Only
 -- administrators' calls do this: NOTIFY takes a lock that all committing notifiers share.
-SELECT pg_notify('directorysync_credentials', $1)
+SELECT pg_notify('directorysync_credentials', n.id) FROM unnest($1::text[]) AS n (id)

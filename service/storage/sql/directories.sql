@@ -43,6 +43,10 @@ SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.polic
 -- Ids of the directories of these organizations.
 SELECT d.id FROM directory d WHERE d.organization_id = ANY ($1::text[]) AND d.state <> 'deleted'
 
+-- name: first_of_organization
+-- Ids of its first directories.
+SELECT d.id FROM directory d WHERE d.organization_id = $1 AND d.state <> 'deleted' ORDER BY d.id LIMIT $2
+
 -- name: lock
 -- Holds the settings of a directory; lock its head after it, never before.
 SELECT d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at,
@@ -60,9 +64,11 @@ UPDATE directory d SET state = 'linked', linked_at = $2, updated_at = $2
 RETURNING d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at
 
 -- name: bury
--- Marks a directory as deleted; no row when it is already.
-UPDATE directory d SET state = 'deleted', deleted_at = $2, updated_at = $2
- WHERE d.id = $1 AND d.state <> 'deleted'
+-- Marks directories as deleted; no row for those that are already. They are held in the order of their ids first: two who
+-- delete the same ones would else wait for each other.
+WITH held AS (
+  SELECT h.id FROM directory h WHERE h.id = ANY ($1::text[]) AND h.state <> 'deleted' ORDER BY h.id FOR NO KEY UPDATE)
+UPDATE directory d SET state = 'deleted', deleted_at = $2, updated_at = $2 FROM held WHERE d.id = held.id
 RETURNING d.id, d.organization_id, d.name, d.provider, d.state, d.scim_key, d.policy, d.created_at, d.updated_at
 
 -- name: unpurged

@@ -1,6 +1,7 @@
--- name: lock_head
--- Takes the row that orders the writers of a directory and tells its newest number.
-SELECT h.seq FROM head h WHERE h.directory_id = $1 FOR UPDATE
+-- name: lock_heads
+-- Takes the rows that order the writers of directories, in the order in which batches take them, and tells their newest
+-- numbers.
+SELECT h.directory_id, h.seq FROM head h WHERE h.directory_id = ANY ($1::text[]) ORDER BY h.directory_id FOR UPDATE
 
 -- name: new_head
 -- A directory's log begins at 0.

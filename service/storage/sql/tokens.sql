@@ -32,5 +32,5 @@ SELECT t.directory_id, t.id, t.suffix, t.created_at, t.expires_at, t.last_used_a
   FROM directory_token t WHERE t.directory_id = $1 AND t.id = $2
 
 -- name: revoke_all
--- Ends all tokens of a directory.
-UPDATE directory_token t SET revoked_at = $2 WHERE t.directory_id = $1 AND t.revoked_at IS NULL
+-- Ends all tokens of directories.
+UPDATE directory_token t SET revoked_at = $2 WHERE t.directory_id = ANY ($1::text[]) AND t.revoked_at IS NULL

@@ -81,6 +81,18 @@ def test_organization_is_made_once_and_found_by_name_and_id(server: RunningServe
     assert [found["id"] for found in lines(server, "organization", "list", "--name", "Globex")] == [organization]
 
 
+def test_an_organization_is_deleted_with_its_directories_only_when_asked(server: RunningServe) -> None:
+    made = document(server, "directory", "create", "--organization", "Leaving", "--name", "One")["directory"]
+    organization = made["organization_id"]
+    refused = server.dirsync("organization", "delete", organization, check=False)
+    assert (refused.returncode, "force" in refused.stderr) == (1, True)
+    assert document(server, "directory", "get", made["id"])["id"] == made["id"]
+    gone = {"id": organization, "deleted": True}
+    assert document(server, "organization", "delete", organization, "--force") == gone
+    assert lines(server, "organization", "list", "--name", "Leaving") == []
+    assert server.dirsync("directory", "get", made["id"], check=False).returncode == 1
+
+
 def test_unknown_organization_id_is_an_error_not_a_name(server: RunningServe) -> None:
     unknown = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV"
     done = server.dirsync("directory", "create", "--organization", unknown, "--name", "x", check=False)

@@ -73,7 +73,7 @@ async def test_revocation_is_at_once_here_and_heard_elsewhere(stack: Stack, data
     made = await stack.directory()
     async with open_stack(database_url, stack.time) as other:
         listening = asyncio.create_task(other.credentials.run())
-        heard: list[str | None] = []
+        heard: list[frozenset[str] | None] = []
         other.credentials.follow(heard.append)
         async with asyncio.timeout(10):
             while not heard:
@@ -85,7 +85,7 @@ async def test_revocation_is_at_once_here_and_heard_elsewhere(stack: Stack, data
         with pytest.raises(CredentialsInvalidError):
             await stack.credentials.authenticate(made.secret)
         async with asyncio.timeout(10):
-            while made.token.id not in heard:
+            while frozenset({made.token.id}) not in heard:
                 await asyncio.sleep(0.01)
         with pytest.raises(CredentialsInvalidError):
             await other.credentials.authenticate(made.secret)
@@ -97,7 +97,7 @@ async def test_a_lost_listener_comes_back_and_trusts_nothing_meanwhile(
 ) -> None:
     monkeypatch.setattr(credentials_app, "_RECONNECT_SECONDS", 0.01)
     monkeypatch.setattr("service.storage.credentials._PING_SECONDS", 0.05)
-    heard: list[str | None] = []
+    heard: list[frozenset[str] | None] = []
     stack.credentials.follow(heard.append)
     listening = asyncio.create_task(stack.credentials.run())
     async with asyncio.timeout(20):
