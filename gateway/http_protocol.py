@@ -2,14 +2,18 @@
 
 import asyncio
 import re
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import httptools
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.access import request_id
+from gateway.exchange import SCOPE_KEY, Exchange
 from gateway.problems import error_form, http_problem
 
 _OFFER: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
+_REQUEST_ID: Final = b"x-request-id"
 _NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 _REASONS: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
@@ -31,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._arriving: Literal["head", "body"] | None = None
         self._too_large = False
         self._upgrade_offered = False
+        self._handed_on = False
         self._head_bytes = 0
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(self.head_seconds, self._late)
 
@@ -66,6 +71,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """A head begins."""
         super().on_message_begin()
         self._arriving = "head"
+        self._handed_on = False
         self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
@@ -81,10 +87,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._upgrade_offered = self.parser.should_upgrade()
         if not self._upgrade_offered:
             super().on_headers_complete()
+            self._handed_on = True
 
     def on_message_complete(self) -> None:
         """The body is whole."""
         self._arriving = None
+        self._handed_on = False
         self._stop_timer()
         if not self._upgrade_offered:
             super().on_message_complete()
@@ -130,11 +138,33 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         path = (getattr(self, "url", None) or b"").partition(b"?")[0].decode("latin-1")
         form = error_form([segment for segment in path.split("/") if segment])
-        _, headers, body, _ = form(http_problem(status, detail), "")
-        headers = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+        chosen = self._chosen_id()
+        if not self._handed_on:
+            structlog.get_logger().info("refused", status=status, request_id=chosen)
+        _, headers, body, _ = form(http_problem(status, detail), chosen)
+        headers = [
+            *headers,
+            (_REQUEST_ID, chosen.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
         lines = [b"HTTP/1.1 %d %s" % (status, _REASONS[status].encode()), *(b"%s: %s" % pair for pair in headers)]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
         self.transport.close()
+
+    def _chosen_id(self) -> str:
+        # What was handed on has a line in the log of its own, which is to bear the same id.
+        exchange = cast("dict[str, Exchange]", self.scope).get(SCOPE_KEY) if self._handed_on else None
+        if exchange is not None:
+            return exchange.request_id
+        # Between two requests the headers are those of the one before.
+        arrived = self.headers if self._arriving is not None else []
+        offered = [value for name, value in arrived if name == _REQUEST_ID]
+        chosen = request_id(b", ".join(offered))
+        if self._handed_on:
+            # The application has yet to look at the headers.
+            arrived[:] = [*(pair for pair in arrived if pair[0] != _REQUEST_ID), (_REQUEST_ID, chosen.encode())]
+        return chosen
 
 
 def _escaped(data: bytes) -> bytes:

@@ -58,6 +58,12 @@ RULES: Final[Mapping[str, RestRule]] = {
     "OVERLOADED": RestRule(429, "rate_limited"),
     "LIMIT_EXCEEDED": RestRule(422, "limit_exceeded"),
 }
+# Of what is refused before a reason of the service comes in, by status.
+_CODES: Final[Mapping[int, str]] = {
+    405: "method_not_allowed",
+    413: "content_too_large",
+    415: "unsupported_media_type",
+}
 
 
 class RestProblem(Problem):
@@ -108,7 +114,8 @@ def as_rest(failure: Problem) -> RestProblem:
         return _not_found(failure)
     found = RULES.get(failure.reason or "")
     if found is None or failure.close:
-        return RestProblem(failure.rule.status, _sentence(failure.detail), origin=failure)
+        status = failure.rule.status
+        return RestProblem(status, _sentence(failure.detail), code=_CODES.get(status), origin=failure)
     status, code, field = found
     field = field or _field(failure)
     if field == "endpoint_url" and code == _INVALID:

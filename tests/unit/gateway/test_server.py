@@ -1,6 +1,7 @@
 """The real listener: ceilings, time, shutdown."""
 
 import asyncio
+import io
 import json
 import shutil
 import socket
@@ -15,7 +16,7 @@ from google.protobuf.message import Message
 
 from gateway.config import GatewayConfig
 from gateway.server import serve
-from tests.unit.gateway.conftest import TOKEN, MakeApp, Serving, exchange_bytes
+from tests.unit.gateway.conftest import TOKEN, MakeApp, Serving, exchange_bytes, lines
 from tests.unit.gateway.fake_upstream import LIST_JSON, USER_JSON, FakeChannel
 
 HEAD = f"Host: gateway.test\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
@@ -138,6 +139,71 @@ async def test_what_never_became_a_request_is_answered_in_the_form_of_its_path(
 async def test_what_is_not_http_is_400(make_app: MakeApp, serving: Serving) -> None:
     async with serving(make_app()) as server:
         assert scim_error(await exchange_bytes(server.port, b"\x16\x03\x01 hello\r\n\r\n"))[0] == 400
+
+
+def header_of(raw: bytes, name: bytes) -> list[str]:
+    head = raw.partition(b"\r\n\r\n")[0]
+    pairs = [line.partition(b": ") for line in head.split(b"\r\n")[1:]]
+    return [value.decode() for key, _, value in pairs if key.lower() == name]
+
+
+CHUNKED = b"Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status", "line"),
+    [
+        ([b"\x16\x03\x01 hello\r\n\r\n"], 400, "refused"),
+        ([b"GET / HTTP/1.1\r\nBad Name: 1\r\n\r\n"], 400, "refused"),
+        ([b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: many\r\n\r\n"], 400, "refused"),
+        ([b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"], 400, "refused"),
+        ([b"CONNECT a.test:443 HTTP/1.1\r\nHost: a\r\n\r\n"], 400, "refused"),
+        ([b"GET / HTTP/1.1\r\nX: " + b"x" * 3_000 + b"\r\n\r\n"], 431, "refused"),
+        ([b"GET /?" + b"x" * 3_000 + b" HTTP/1.1\r\n\r\n"], 431, "refused"),
+        ([b"GET / HTTP/1.1\r\n"], 408, "refused"),
+        ([post_head(b"Content-Length: 10"), b"{"], 408, "request"),
+        ([post_head(CHUNKED), b"no size\r\n"], 400, "request"),
+        ([post_head(CHUNKED) + b"no size\r\n"], 400, "request"),
+    ],
+    ids=[
+        "no-http", "name", "length", "lengths", "tunnel", "large", "url", "slow-head", "slow-body", "chunk",
+        "chunk-at-once",
+    ],
+)  # fmt: skip
+async def test_a_refusal_by_the_listener_has_an_id_that_the_log_knows(
+    make_app: MakeApp, serving: Serving, log_text: io.StringIO, chunks: list[bytes], status: int, line: str
+) -> None:
+    limits = {"max_head_bytes": 2_048, "head_seconds": 0.1, "body_seconds": 0.1}
+    async with serving(make_app(), **limits) as server:
+        raw = await exchange_bytes(server.port, *chunks, pause=0.02)
+    assert scim_error(raw)[0] == status
+    (request_id,) = header_of(raw, b"x-request-id")
+    assert request_id.startswith("req_")
+    assert [(one["event"], one["request_id"]) for one in lines(log_text)] == [(line, request_id)]
+
+
+@pytest.mark.parametrize(
+    "end", [b"A: 1\r\nBad Name: 1\r\n\r\n", b"X: " + b"x" * 3_000 + b"\r\n\r\n", CHUNKED + b"\r\n\r\nno size\r\n"]
+)
+async def test_a_refusal_by_the_listener_keeps_the_id_that_was_offered(
+    make_app: MakeApp, serving: Serving, log_text: io.StringIO, end: bytes
+) -> None:
+    async with serving(make_app(), max_head_bytes=2_048) as server:
+        for offered, kept in ((b"mine-1", True), (b"not one", False)):
+            head = b"POST /directories HTTP/1.1\r\n" + HEAD + b"X-Request-ID: " + offered + b"\r\n"
+            (request_id,) = header_of(await exchange_bytes(server.port, head + end), b"x-request-id")
+            assert (request_id == offered.decode()) is kept
+            assert [one["request_id"] for one in lines(log_text)][-1] == request_id
+
+
+async def test_what_follows_a_request_is_refused_under_another_id(make_app: MakeApp, serving: Serving) -> None:
+    get = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Request-ID: first\r\n\r\n"
+    async with serving(make_app()) as server:
+        raw = await exchange_bytes(server.port, get, b"\x16\x03\x01 hello\r\n\r\n", pause=0.1)
+    answered, _, refused = raw.partition(b"HTTP/1.1 400")
+    assert header_of(answered, b"x-request-id") == ["first"]
+    (request_id,) = header_of(b"HTTP/1.1 400" + refused, b"x-request-id")
+    assert request_id.startswith("req_")
 
 
 async def test_a_head_that_does_not_come_is_given_up(make_app: MakeApp, serving: Serving) -> None:

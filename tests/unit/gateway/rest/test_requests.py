@@ -101,6 +101,7 @@ async def test_a_bad_body_is_refused_and_nothing_is_done(
     if status == 422:
         assert answer.json()["code"] == "invalid_request_parameters"
         assert {"code", "field", "message"} == answer.json()["errors"][0].keys()
+    assert answer.json()["code"]
     assert not channel.calls
 
 
@@ -209,6 +210,7 @@ async def test_an_id_that_cannot_be_one_is_404(rest: httpx.AsyncClient, channel:
 async def test_methods(rest: httpx.AsyncClient, replies: dict[str, Any]) -> None:
     answer = await rest.put("/directories")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST, HEAD, OPTIONS")
+    assert answer.json() == {"message": "This path takes GET, POST, HEAD, OPTIONS.", "code": "method_not_allowed"}
     assert (await rest.options("/directories")).headers["allow"] == "GET, POST, HEAD, OPTIONS"
     replies["ListDirectories"] = pb.ListDirectoriesResponse()
     answer = await rest.head("/directories")
