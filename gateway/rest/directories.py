@@ -20,7 +20,7 @@ _DEACTIVATIONS: Final = {"keep": pb.DEACTIVATION_KEEP, "delete": pb.DEACTIVATION
 async def list_directories(request: RestRequest) -> Answer:
     """GET: 200. `domain`, which WorkOS has deprecated, selects by the organization's domains."""
     parameters = request.parameters()
-    page = parameters.page()
+    page = parameters.page("directory_")
     organization_id = parameters.identifier("organization_id")
     if parameters.text("domain"):
         owner = await _owner(request, parameters.text("domain"))

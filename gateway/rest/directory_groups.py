@@ -16,7 +16,7 @@ async def get_group(request: RestRequest) -> Answer:
 async def list_groups(request: RestRequest) -> Answer:
     """GET: 200. `directory` or `user` is needed."""
     parameters = request.parameters()
-    page = parameters.page()
+    page = parameters.page("directory_group_")
     directory, user = parameters.identifier("directory"), parameters.identifier("user")
     if not directory and not user:
         raise missing(["directory"], instead="user")
@@ -36,7 +36,7 @@ async def list_groups(request: RestRequest) -> Answer:
 
 async def list_members(request: RestRequest) -> Answer:
     """GET (own route): 200, users and groups in the group; the ids of paging are theirs."""
-    page = request.parameters().page()
+    page = request.parameters().page("directory_user_", "directory_group_")
     message = pb.ListGroupMembersRequest(group_id=request.path["id"], page_size=page.limit, window=page.window)
     reply = await request.call(request.upstream.sync.ListGroupMembers, message)
     shown = [membership(member) for member in reply.members]

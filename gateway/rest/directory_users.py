@@ -24,7 +24,7 @@ async def get_user(request: RestRequest) -> Answer:
 async def list_users(request: RestRequest) -> Answer:
     """GET: 200. `directory` or `group` is needed; `idp_id` and `email` need `directory`."""
     parameters = request.parameters()
-    page = parameters.page()
+    page = parameters.page("directory_user_")
     if parameters.text("idp_id") or parameters.text("email"):
         users, more = await _looked_up(request, parameters, page)
     elif parameters.text("group"):

@@ -25,7 +25,7 @@ _STATES: Final = {
 async def list_organizations(request: RestRequest) -> Answer:
     """GET: 200. `domains`: those with one of these; `search`: in names."""
     parameters = request.parameters()
-    page = parameters.page()
+    page = parameters.page("org_")
     message = pb.ListOrganizationsRequest(
         search=parameters.text("search"),
         domains=parameters.texts("domains"),

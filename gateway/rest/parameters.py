@@ -15,6 +15,7 @@ from gateway.rest.errors import invalid
 DEFAULT_LIMIT: Final = 10
 MAX_LIMIT: Final = 1_000
 _MAX_ID: Final = 256
+_ULID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _ORDERS: Final = frozenset({"asc", "desc", "normal"})
 
@@ -49,15 +50,25 @@ class Parameters:
         """ISO 8601; without an offset it is UTC. Raises 422."""
         return read_time(name, self.text(name))
 
-    def page(self) -> "Page":
-        """`limit`, `after`, `before`, `order`. Raises 422."""
+    def page(self, *prefixes: str) -> "Page":
+        """`limit`, `after`, `before`, `order`; the ids are of these kinds, whether they exist or not. Raises 422.
+
+        Without prefixes: what they are is the service's to say.
+        """
         limit = self.text("limit") or str(DEFAULT_LIMIT)
         if _NUMBER.fullmatch(limit) is None or not 1 <= int(limit) <= MAX_LIMIT:
             raise invalid("limit", f"limit is a whole number from 1 to {MAX_LIMIT}.")
         order = self.text("order").lower() or "desc"
         if order not in _ORDERS:
             raise invalid("order", "order is asc, desc or normal.")
-        return Page(int(limit), self.identifier("after"), self.identifier("before"), order)
+        return Page(int(limit), self._place("after", prefixes), self._place("before", prefixes), order)
+
+    def _place(self, name: str, prefixes: Sequence[str]) -> str:
+        value = self.identifier(name)
+        # Ids are compared as texts, so that what is none would be a place in the list too.
+        if value and prefixes and not any(_is_id(value, prefix) for prefix in prefixes):
+            raise invalid(name, f"{name} is not an id of this list.")
+        return value
 
     @property
     def has_order(self) -> bool:
@@ -121,6 +132,10 @@ def read_time(name: str, text: str) -> Timestamp | None:
 def unpaged(data: Sequence[Any]) -> dict[str, Any]:
     """A list that is always whole."""
     return {"object": "list", "data": list(data), "list_metadata": {"before": None, "after": None}}
+
+
+def _is_id(value: str, prefix: str) -> bool:
+    return value.startswith(prefix) and _ULID.fullmatch(value, len(prefix)) is not None
 
 
 def _decoded(raw: bytes, name: str) -> str:

@@ -19,7 +19,7 @@ _STATUSES: Final = {"enabled": True, "disabled": False}
 
 async def list_endpoints(request: RestRequest) -> Answer:
     """GET: 200."""
-    page = request.parameters().page()
+    page = request.parameters().page("we_")
     window = page.window
     message = pb.ListWebhookEndpointsRequest(
         page_size=page.limit, after_id=window.after_id, before_id=window.before_id, descending=window.descending

@@ -61,11 +61,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SCIM_INVALID_COUNT: _ErrorReason.ValueType  # 18
     """INVALID_ARGUMENT. SCIM: 400 invalidCount (RFC 9865)."""
     ERROR_REASON_CURSOR_EXPIRED: _ErrorReason.ValueType  # 19
-    """OUT_OF_RANGE. The cursor is older than retention; take a snapshot. metadata: `oldest_cursor`."""
+    """OUT_OF_RANGE. The cursor is older than retention; take a snapshot. metadata: `oldest_cursor`, from where a reader that can
+    bear the gap goes on; absent when the log begins anew.
+    """
     ERROR_REASON_CURSOR_DIVERGED: _ErrorReason.ValueType  # 20
-    """OUT_OF_RANGE. The cursor comes from another database, or from a history that was rolled back; take a snapshot."""
+    """OUT_OF_RANGE. The cursor comes from another database, or from a history that was rolled back; take a snapshot. No metadata."""
     ERROR_REASON_CURSOR_INVALID: _ErrorReason.ValueType  # 21
-    """INVALID_ARGUMENT. The cursor is not one of ours, or was made for another scope."""
+    """INVALID_ARGUMENT. The cursor is not one of ours, or was made for another scope. metadata: `directory_id`, only when the
+    cursor covers one directory and the filter is not exactly that directory.
+    """
     ERROR_REASON_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 22
     """RESOURCE_EXHAUSTED. A ceiling was reached. metadata: `limit`. HTTP: 413 for sizes."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 23
@@ -133,11 +137,15 @@ ERROR_REASON_SCIM_EXPIRED_CURSOR: ErrorReason.ValueType  # 17
 ERROR_REASON_SCIM_INVALID_COUNT: ErrorReason.ValueType  # 18
 """INVALID_ARGUMENT. SCIM: 400 invalidCount (RFC 9865)."""
 ERROR_REASON_CURSOR_EXPIRED: ErrorReason.ValueType  # 19
-"""OUT_OF_RANGE. The cursor is older than retention; take a snapshot. metadata: `oldest_cursor`."""
+"""OUT_OF_RANGE. The cursor is older than retention; take a snapshot. metadata: `oldest_cursor`, from where a reader that can
+bear the gap goes on; absent when the log begins anew.
+"""
 ERROR_REASON_CURSOR_DIVERGED: ErrorReason.ValueType  # 20
-"""OUT_OF_RANGE. The cursor comes from another database, or from a history that was rolled back; take a snapshot."""
+"""OUT_OF_RANGE. The cursor comes from another database, or from a history that was rolled back; take a snapshot. No metadata."""
 ERROR_REASON_CURSOR_INVALID: ErrorReason.ValueType  # 21
-"""INVALID_ARGUMENT. The cursor is not one of ours, or was made for another scope."""
+"""INVALID_ARGUMENT. The cursor is not one of ours, or was made for another scope. metadata: `directory_id`, only when the
+cursor covers one directory and the filter is not exactly that directory.
+"""
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 22
 """RESOURCE_EXHAUSTED. A ceiling was reached. metadata: `limit`. HTTP: 413 for sizes."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 23

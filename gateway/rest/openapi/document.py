@@ -27,8 +27,8 @@ _ERRORS: Final = {
 }
 _PAGING: Final[dict[str, Schema]] = {
     "limit": number("How many at most", minimum=1, maximum=1_000, default=10),
-    "after": text("The id behind which the page begins"),
-    "before": text("The id at which the page ends"),
+    "after": text("The id behind which the page begins, of the kind that is listed; it need not exist any more"),
+    "before": text("The id at which the page ends, likewise"),
     "order": choice("asc", "desc", "normal", description="By creation; normal is desc with the two ids exchanged"),
 }
 _ABOUT: Final = (

@@ -4,13 +4,18 @@ from typing import Any
 
 import httpx
 import pytest
+from google.protobuf.message import Message
 
+from directorysync.v1 import directory_admin_pb2 as admin_pb
 from directorysync.v1 import directory_sync_pb2 as pb
 from directorysync.v1 import resources_pb2
+from directorysync.v1 import webhooks_pb2 as webhooks_pb
 from gateway.rest.parameters import Page
 from tests.unit.gateway.fake_upstream import FakeChannel
 
 NONE = {"before": None, "after": None}
+ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+THIRD = f"directory_{ULID}"
 
 
 def page(order: str = "desc", *, after: str = "", before: str = "", limit: int = 2) -> Page:
@@ -104,19 +109,62 @@ async def test_other_bad_paging_is_refused(rest: httpx.AsyncClient, channel: Fak
     assert not channel.calls
 
 
+LISTS = [
+    ("/directories", "directory_", pb.ListDirectoriesResponse()),
+    ("/directory_users?directory=d", "directory_user_", pb.ListUsersResponse()),
+    ("/directory_users?group=g", "directory_user_", pb.ListGroupMembersResponse()),
+    ("/directory_groups?directory=d", "directory_group_", pb.ListGroupsResponse()),
+    ("/directory_groups?user=u", "directory_group_", pb.ListUserGroupsResponse()),
+    ("/directory_groups/g/members", "directory_user_", pb.ListGroupMembersResponse()),
+    ("/directory_groups/g/members", "directory_group_", pb.ListGroupMembersResponse()),
+    ("/organizations", "org_", admin_pb.ListOrganizationsResponse()),
+    ("/webhook_endpoints", "we_", webhooks_pb.ListWebhookEndpointsResponse()),
+]
+
+
+@pytest.mark.parametrize("field", ["after", "before"])
+@pytest.mark.parametrize(("path", "prefix", "reply"), LISTS)
+async def test_what_cannot_be_an_id_of_the_list_is_no_place_in_it(
+    rest: httpx.AsyncClient, channel: FakeChannel, path: str, prefix: str, reply: Message, field: str
+) -> None:
+    del reply
+    bad = ["nope", prefix, f"{prefix}{ULID[:-1]}", f"{prefix}{ULID}0", f"{prefix}8{ULID[1:]}", f"event_{ULID}", ULID]
+    for value in (*bad, f"{prefix}{ULID.lower()}", f"{prefix}{ULID[:-1]}U"):
+        answer = await rest.get(path, params={**dict(httpx.URL(path).params), field: value})
+        assert answer.status_code == 422
+        assert answer.json() == {
+            "message": f"{field} is not an id of this list.",
+            "code": "invalid_request_parameters",
+            "errors": [{"code": "invalid", "field": field, "message": f"{field} is not an id of this list."}],
+        }
+    assert not channel.calls
+
+
+@pytest.mark.parametrize(("path", "prefix", "reply"), LISTS)
+async def test_an_id_that_no_longer_exists_is_a_place_in_the_list(
+    rest: httpx.AsyncClient, channel: FakeChannel, replies: dict[str, Any], path: str, prefix: str, reply: Message
+) -> None:
+    replies[type(reply).__name__.removesuffix("Response")] = reply
+    after = f"{prefix}{ULID}"
+    answer = await rest.get(path, params={**dict(httpx.URL(path).params), "after": after})
+    assert (answer.status_code, answer.json()["data"]) == (200, [])
+    asked = channel.last.request
+    assert (asked.after_id if path == "/webhook_endpoints" else asked.window.after_id) == after
+
+
 async def test_a_page_is_asked_for_and_answered(
     rest: httpx.AsyncClient, channel: FakeChannel, replies: dict[str, Any]
 ) -> None:
     found = [resources_pb2.Directory(id=f"directory_{number}", provider="okta") for number in (2, 1)]
     replies["ListDirectories"] = pb.ListDirectoriesResponse(directories=found, next_page_token="more")
-    query = "limit=2&limit=&order=desc&after=directory_3&organization_id=org_1&search=a%20b+c&unknown=1"
+    query = f"limit=2&limit=&order=desc&after={THIRD}&organization_id=org_1&search=a%20b+c&unknown=1"
     answer = await rest.get(f"/directories?{query.replace('&limit=&', '&')}")
     assert answer.status_code == 200
     assert channel.last.request == pb.ListDirectoriesRequest(
         organization_id="org_1",
         search="a b c",
         page_size=2,
-        window=pb.PageWindow(after_id="directory_3", descending=True),
+        window=pb.PageWindow(after_id=THIRD, descending=True),
     )
     assert answer.json()["object"] == "list"
     assert answer.json()["list_metadata"] == {"before": "directory_2", "after": "directory_1"}

@@ -65,8 +65,10 @@ def test_a_directory_cursor_opens_exactly_its_directory() -> None:
     cursor = decode(directory_cursor("0" * 16, "directory_1", 5, date(2026, 1, 1)))
     require_scope(cursor, frozenset({"directory_1"}))
     for scope in (None, frozenset({"directory_2"}), frozenset({"directory_1", "directory_2"})):
-        with pytest.raises(CursorInvalidError, match="one directory"):
+        with pytest.raises(CursorInvalidError, match="one directory") as refused:
             require_scope(cursor, scope)
+        # As errors.proto says.
+        assert refused.value.metadata == {"directory_id": "directory_1"}
 
 
 def test_a_feed_cursor_opens_every_scope() -> None:
