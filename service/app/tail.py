@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 from service.app.sequencer import report
@@ -70,6 +71,8 @@ class Tail:
         # The last event read, and the last one that ended a command.
         self.position = 0
         self.whole = 0
+        # The day of the last event read.
+        self._day: date | None = None
         # Whether the last look at the feed went well and reached its end.
         self.fresh = False
 
@@ -145,7 +148,13 @@ class Tail:
         if not self._watched():
             return await self._pass_by(connection)
         page = await table.page_by_position(
-            connection, self.position, Wanted(), window=_PAGE_EVENTS // 2, limit=_PAGE_EVENTS, size=_PAGE_BYTES
+            connection,
+            self.position,
+            Wanted(),
+            window=_PAGE_EVENTS // 2,
+            limit=_PAGE_EVENTS,
+            size=_PAGE_BYTES,
+            day=self._day,
         )
         if page.lost or page.epoch != self.epoch:
             state = await table.state(connection)
@@ -176,6 +185,7 @@ class Tail:
     def _take(self, page: Page) -> None:
         # Events behind the last whole command are taken as well: the command may be larger than a page.
         entries = [entry_of(row, self._frame) for row in page.rows]
+        self._day = page.day
         if entries:
             self.position = entries[-1].place
             self._ring.extend(entries)

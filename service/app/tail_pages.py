@@ -116,7 +116,7 @@ class Pages:
         if not key.by_number:
             window = step if key.scope.unbounded else _BOUNDED_WINDOW
             return await table.packed_by_position(
-                self._pool, place, wanted, window=window, limit=limit, size=_PAGE_BYTES
+                self._pool, place, wanted, window=window, limit=limit, size=_PAGE_BYTES, day=day
             )
         page = await table.packed_by_number(
             self._pool,

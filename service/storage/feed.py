@@ -1,8 +1,9 @@
 """The log as its readers see it: pages by position or by a directory's numbers, the floor, the epochs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 import asyncpg
 
@@ -104,66 +105,109 @@ async def state(source: Source) -> State | None:
     return State(row["epoch"], row["oldest_pos"], row["newest"], row["here"], row["oldest_day"])
 
 
-async def page_by_position(source: Source, after: int, wanted: Wanted, *, window: int, limit: int, size: int) -> Page:
+async def page_by_position(
+    source: Source, after: int, wanted: Wanted, *, window: int, limit: int, size: int, day: date | None = None
+) -> Page:
     """Events behind position `after`: of the next `window` to twice `window` positions, at most `limit` events, about
-    `size` bytes.
+    `size` bytes. `day`: where the page before ended.
     """
-    bounds = (wanted.directory_ids, wanted.organization_ids, wanted.types, wanted.beginnings)
-    found = await source.fetch(SQL["page_by_position"], after, window, size, *bounds, limit)
-    first = found[0]
-    present = [row for row in found if row["pos"] is not None]
-    # A position whose event is gone was passed by retention while this page was read.
-    lost = after < first["oldest_pos"] or any(row["type"] is None for row in present)
-    rows = [] if lost else [_row(row, row["pos"]) for row in present]
-    if lost:
-        return Page(first["epoch"], rows, after, complete=False, lost=True)
-    if _cut(present, limit):
-        return Page(first["epoch"], rows, _last_end(rows, after), complete=False, lost=False)
-    # Without `upto` there is nothing behind `after`.
-    complete = first["upto"] is None or first["upto"] >= first["newest"]
-    end = max(after, first["newest"] if complete else first["whole"] or after)
-    return Page(first["epoch"], rows, end, complete=complete, lost=False)
+    arguments = (after, window, size, *_bounds(wanted), limit)
+
+    async def look(days: _Days) -> Page:
+        return _page(await source.fetch(SQL["page_by_position"], *arguments, *days), after, limit, day)
+
+    return await _wider(look, day)
 
 
 async def packed_by_position(
-    source: Source, after: int, wanted: Wanted, *, window: int, limit: int, size: int
+    source: Source, after: int, wanted: Wanted, *, window: int, limit: int, size: int, day: date | None = None
 ) -> Packed:
     """As page_by_position."""
-    bounds = (wanted.directory_ids, wanted.organization_ids, wanted.types, wanted.beginnings)
-    row = await source.fetchrow(SQL["packed_by_position"], after, window, size, *bounds, limit)
-    assert row is not None  # noqa: S101 (whoever reads the feed knows its state)
-    if after < row["oldest_pos"] or row["gone"]:
-        return Packed(row["epoch"], (), (), (), b"", after, complete=False, lost=True)
-    found = _packed(row)
-    if found[0] and (row["total"] >= limit or row["total"] > len(found[0])):
-        return Packed(row["epoch"], *found, _whole_end(found, after), complete=False, lost=False)
-    complete = row["upto"] is None or row["upto"] >= row["newest"]
-    end = max(after, row["newest"] if complete else row["whole"] or after)
-    return Packed(row["epoch"], *found, end, complete=complete, lost=False)
+    arguments = (after, window, size, *_bounds(wanted), limit)
+
+    async def look(days: _Days) -> Packed:
+        row = await source.fetchrow(SQL["packed_by_position"], *arguments, *days)
+        assert row is not None  # noqa: S101 (whoever reads the feed knows its state)
+        return _packed_page(row, after, limit, day)
+
+    return await _wider(look, day)
 
 
 async def packed_by_number(
     source: Source, directory_id: str, after: int, wanted: Wanted, *, limit: int, size: int, day: date | None
 ) -> Packed | None:
-    """Events of one directory behind number `after`. `day`: hint of a cursor. None when the directory has no log."""
-    lowest = date.min if day is None else day - timedelta(days=1)
-    types = (wanted.types, wanted.beginnings)
-    row = await source.fetchrow(SQL["packed_by_number"], directory_id, after, size, limit, lowest, *types)
-    if row is None:
-        return None
+    """Events of one directory behind number `after`. `day`: where the page before ended, or hint of a cursor. None when
+    the directory has no log.
+    """
+
+    async def look(days: _Days) -> Packed | None:
+        types = (wanted.types, wanted.beginnings)
+        row = await source.fetchrow(SQL["packed_by_number"], directory_id, after, size, limit, *types, *days)
+        return None if row is None else _numbered_page(row, after, day)
+
+    return await _wider(look, day)
+
+
+_Days = tuple[date, date]
+_EVERY_DAY: _Days = (date.min, date.max)
+_Found = TypeVar("_Found", Page, Packed, Packed | None)
+
+
+async def _wider(look: Callable[[_Days], Awaitable[_Found]], day: date | None) -> _Found:
+    """Look in the one day in which most pages begin and end, and further only when something is missing there: what a
+    page costs grows with the number of days.
+    """
+    if day is not None:
+        for days in ((day, day), (day - timedelta(days=1), date.max)):
+            found = await look(days)
+            if found is None or not found.lost:
+                return found
+    return await look(_EVERY_DAY)
+
+
+def _bounds(wanted: Wanted) -> tuple[Sequence[str] | None, ...]:
+    return wanted.directory_ids, wanted.organization_ids, wanted.types, wanted.beginnings
+
+
+def _page(found: Sequence[asyncpg.Record], after: int, limit: int, day: date | None) -> Page:
+    first = found[0]
+    present = [row for row in found if row["pos"] is not None]
+    # A position whose event is gone was passed by retention while this page was read.
+    if after < first["oldest_pos"] or any(row["type"] is None for row in present):
+        return Page(first["epoch"], (), after, complete=False, lost=True)
+    rows = [_row(row, row["pos"]) for row in present]
+    day = max((row["day"] for row in present), default=day)
+    if present and (first["total"] >= limit or first["total"] > len(present)):
+        end = next((row.place for row in reversed(rows) if row.transaction_end), after)
+        return Page(first["epoch"], rows, end, complete=False, lost=False, day=day)
+    # Without `upto` there is nothing behind `after`.
+    complete = first["upto"] is None or first["upto"] >= first["newest"]
+    end = max(after, first["newest"] if complete else first["whole"] or after)
+    return Page(first["epoch"], rows, end, complete=complete, lost=False, day=day)
+
+
+def _packed_page(row: asyncpg.Record, after: int, limit: int, day: date | None) -> Packed:
+    if after < row["oldest_pos"] or row["gone"]:
+        return Packed(row["epoch"], (), (), (), b"", after, complete=False, lost=True)
+    found, day = _packed(row), row["day"] or day
+    if found[0] and (row["total"] >= limit or row["total"] > len(found[0])):
+        return Packed(row["epoch"], *found, _whole_end(found, after), complete=False, lost=False, day=day)
+    complete = row["upto"] is None or row["upto"] >= row["newest"]
+    end = max(after, row["newest"] if complete else row["whole"] or after)
+    return Packed(row["epoch"], *found, end, complete=complete, lost=False, day=day)
+
+
+def _numbered_page(row: asyncpg.Record, after: int, day: date | None) -> Packed:
     if not row["here"]:
         # Positions cannot be mistaken for those of another history, a directory's numbers can.
         raise StorageUnavailableError("the database was replaced; resume with the last cursor")
-    found, newest = _packed(row), row["newest"]
+    found, newest, day = _packed(row), row["newest"], row["day"] or day
     places = found[0]
     following = places[0] if places else after + 1 if newest <= after else 0
-    lost = following != after + 1 or (bool(places) and places[-1] != after + len(places))
-    if lost and day is not None:
-        return await packed_by_number(source, directory_id, after, wanted, limit=limit, size=size, day=None)
-    if lost:
-        return Packed(row["epoch"], (), (), (), b"", after, complete=False, lost=True, day=row["day"] or day)
+    if following != after + 1 or (places and places[-1] != after + len(places)):
+        return Packed(row["epoch"], (), (), (), b"", after, complete=False, lost=True, day=day)
     end = _whole_end(found, after)
-    return Packed(row["epoch"], *found, end, complete=end >= newest, lost=False, day=row["day"] or day)
+    return Packed(row["epoch"], *found, end, complete=end >= newest, lost=False, day=day)
 
 
 _Packing = tuple[Sequence[int], Sequence[bool], Sequence[int], bytes]
@@ -189,14 +233,6 @@ def _row(row: asyncpg.Record, place: int) -> Row:
         transaction_end=row["transaction_end"],
         payload=row["payload"],
     )
-
-
-def _cut(present: Sequence[asyncpg.Record], limit: int) -> bool:
-    return bool(present) and (present[0]["total"] >= limit or present[0]["total"] > len(present))
-
-
-def _last_end(rows: Sequence[Row], after: int) -> int:
-    return next((row.place for row in reversed(rows) if row.transaction_end), after)
 
 
 @dataclass(frozen=True, slots=True)

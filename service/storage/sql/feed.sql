@@ -48,9 +48,10 @@ SELECT EXISTS (SELECT 1 FROM event e WHERE e.directory_id = $1 AND e.seq = $2 AN
 -- Events behind position $1 in the scope of $4 (directories) and $5 (organizations), NULL for all, in one snapshot with
 -- the floor. It looks through more than $2 positions up to a multiple of $2, so that readers who start apart soon read
 -- equal pages, and stops before $3 bytes of payload but for the first event. Payloads of types that are not wanted stay behind:
--- $6 are types (NULL: all), $7 beginnings of types; at most $8 events. Always at least one row; `pos` is NULL when it holds no event.
+-- $6 are types (NULL: all), $7 beginnings of types; at most $8 events. It looks for them in the days from $9 to $10: each day more
+-- costs what reading twenty events does. Always at least one row; `pos` is NULL when it holds no event, `type` when that was not there.
 SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
-       r.pos, r.directory_id, r.seq, r.transaction_end, r.organization_id, r.type, r.payload, r.total
+       r.pos, r.directory_id, r.seq, r.day, r.transaction_end, r.organization_id, r.type, r.payload, r.total
   FROM feed_state s
   CROSS JOIN LATERAL (
     SELECT l.newest, least(l.upto, l.newest) AS upto,
@@ -59,11 +60,10 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
                    (((SELECT min(f.pos) FROM feed f WHERE f.pos > $1) - 1) / $2::bigint + 2) * $2 AS upto) l
   ) w
   LEFT JOIN LATERAL (
-    SELECT p.*, sum(p.size) OVER (ORDER BY p.pos) - p.size AS before, count(*) OVER () AS total
+    SELECT p.*, CASE WHEN p.size IS NOT NULL THEN p.body END AS payload, count(*) OVER () AS total,
+           coalesce(sum(p.size) OVER (ORDER BY p.pos ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
       FROM (
-        SELECT f.pos, f.directory_id, f.seq, f.transaction_end, e.organization_id, e.type,
-               CASE WHEN e.wanted THEN e.payload END AS payload,
-               CASE WHEN e.wanted THEN octet_length(e.payload) ELSE 0 END AS size
+        SELECT f.pos, f.directory_id, f.seq, f.day, f.transaction_end, e.organization_id, e.type, e.payload AS body, e.size
           FROM (
             SELECT i.* FROM feed i
              WHERE i.pos > $1 AND i.pos <= w.upto
@@ -74,10 +74,10 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
           ) f
           LEFT JOIN LATERAL (
             SELECT x.organization_id, x.type, x.payload,
-                   $6::text[] IS NULL OR x.type = ANY ($6)
-                   OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b (beginning) WHERE starts_with(x.type, b.beginning))
-                     AS wanted
-              FROM event x WHERE x.directory_id = f.directory_id AND x.seq = f.seq AND x.day = f.day OFFSET 0
+                   CASE WHEN $6::text[] IS NULL OR x.type = ANY ($6) OR x.type ^@ ANY ($7::text[])
+                     THEN octet_length(x.payload) END AS size
+              FROM event x
+             WHERE x.directory_id = f.directory_id AND x.seq = f.seq AND x.day = f.day AND x.day BETWEEN $9 AND $10 OFFSET 0
           ) e ON true
          ORDER BY f.pos
       ) p
@@ -90,7 +90,7 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
 -- a type that is not wanted) and the frames in one piece but for the `start` of the first; `gone` when an event has no row any
 -- more. For those who send pages on, to whom a row for each event would cost several times what the rest does. What starts a
 -- frame is a delimiter here: putting it before each payload would copy each twice more.
-SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.sizes, p.start, p.body, p.total, p.gone
+SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.sizes, p.start, p.body, p.total, p.gone, p.day
   FROM feed_state s
   CROSS JOIN LATERAL (
     SELECT l.newest, least(l.upto, l.newest) AS upto,
@@ -101,14 +101,14 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.siz
   CROSS JOIN LATERAL (
     SELECT array_agg(r.pos) AS places, array_agg(r.transaction_end) AS ends,
            array_agg(coalesce(octet_length(r.start) + r.size, 0)) AS sizes,
-           (array_agg(r.start) FILTER (WHERE r.start IS NOT NULL))[1] AS start, string_agg(r.payload, r.start) AS body,
-           max(r.total) AS total, bool_or(r.type IS NULL) AS gone
+           (array_agg(r.start) FILTER (WHERE r.size IS NOT NULL))[1] AS start,
+           string_agg(r.payload, r.start) FILTER (WHERE r.size IS NOT NULL) AS body,
+           max(r.total) AS total, bool_or(r.type IS NULL) AS gone, max(r.day) AS day
       FROM (
-        SELECT q.*, sum(q.size) OVER (ORDER BY q.pos) - q.size AS before, count(*) OVER () AS total
+        SELECT q.*, frame_start_v1(q.size) AS start, count(*) OVER () AS total,
+               coalesce(sum(q.size) OVER (ORDER BY q.pos ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
           FROM (
-            SELECT f.pos, f.transaction_end, e.type, CASE WHEN e.wanted THEN e.payload END AS payload,
-                   CASE WHEN e.wanted THEN octet_length(e.payload) ELSE 0 END AS size,
-                   CASE WHEN e.wanted THEN frame_start_v1(octet_length(e.payload)) END AS start
+            SELECT f.pos, f.day, f.transaction_end, e.type, e.payload, e.size
               FROM (
                 SELECT i.* FROM feed i
                  WHERE i.pos > $1 AND i.pos <= w.upto
@@ -119,45 +119,39 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.siz
               ) f
               LEFT JOIN LATERAL (
                 SELECT x.type, x.payload,
-                       $6::text[] IS NULL OR x.type = ANY ($6)
-                       OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b (beginning) WHERE starts_with(x.type, b.beginning))
-                         AS wanted
-                  FROM event x WHERE x.directory_id = f.directory_id AND x.seq = f.seq AND x.day = f.day OFFSET 0
+                       CASE WHEN $6::text[] IS NULL OR x.type = ANY ($6) OR x.type ^@ ANY ($7::text[])
+                         THEN octet_length(x.payload) END AS size
+                  FROM event x
+                 WHERE x.directory_id = f.directory_id AND x.seq = f.seq AND x.day = f.day AND x.day BETWEEN $9 AND $10 OFFSET 0
               ) e ON true
              ORDER BY f.pos
           ) q
-         ORDER BY q.pos
       ) r
      WHERE r.before < $3
   ) p
  WHERE s.id = 1
 
 -- name: packed_by_number
--- Events of directory $1 behind number $2, at most $4 and before $3 bytes but for the first, not looking at days before
--- $5; $6 and $7 as above. One row if the directory has a log, as packed_by_position gives it.
+-- Events of directory $1 behind number $2, at most $4 and before $3 bytes but for the first, of types $5 and beginnings $6 as above,
+-- of the days from $7 to $8. One row if the directory has a log, as packed_by_position gives it.
 SELECT s.epoch, h.seq AS newest, (SELECT feed_is_here_v1()) AS here, p.places, p.ends, p.sizes, p.start, p.body, p.day
   FROM feed_state s
   JOIN head h ON h.directory_id = $1
   CROSS JOIN LATERAL (
     SELECT array_agg(r.seq) AS places, array_agg(r.transaction_end) AS ends,
            array_agg(coalesce(octet_length(r.start) + r.size, 0)) AS sizes,
-           (array_agg(r.start) FILTER (WHERE r.start IS NOT NULL))[1] AS start, string_agg(r.payload, r.start) AS body,
-           max(r.day) AS day
+           (array_agg(r.start) FILTER (WHERE r.size IS NOT NULL))[1] AS start,
+           string_agg(r.payload, r.start) FILTER (WHERE r.size IS NOT NULL) AS body, max(r.day) AS day
       FROM (
-        SELECT q.*, sum(q.size) OVER (ORDER BY q.seq) - q.size AS before
+        SELECT q.*, frame_start_v1(q.size) AS start,
+               coalesce(sum(q.size) OVER (ORDER BY q.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
           FROM (
-            SELECT x.seq, x.day, x.transaction_end, CASE WHEN x.wanted THEN x.payload END AS payload,
-                   CASE WHEN x.wanted THEN octet_length(x.payload) ELSE 0 END AS size,
-                   CASE WHEN x.wanted THEN frame_start_v1(octet_length(x.payload)) END AS start
-              FROM (
-                SELECT e.*, $6::text[] IS NULL OR e.type = ANY ($6)
-                            OR EXISTS (SELECT 1 FROM unnest($7::text[]) AS b (beginning) WHERE starts_with(e.type, b.beginning))
-                              AS wanted
-                  FROM event e
-                 WHERE e.directory_id = $1 AND e.seq > $2 AND e.day >= $5 ORDER BY e.seq LIMIT $4
-              ) x
+            SELECT e.seq, e.day, e.transaction_end, e.payload,
+                   CASE WHEN $5::text[] IS NULL OR e.type = ANY ($5) OR e.type ^@ ANY ($6::text[])
+                     THEN octet_length(e.payload) END AS size
+              FROM event e
+             WHERE e.directory_id = $1 AND e.seq > $2 AND e.day BETWEEN $7 AND $8 ORDER BY e.seq LIMIT $4
           ) q
-         ORDER BY q.seq
       ) r
      WHERE r.before < $3
   ) p
