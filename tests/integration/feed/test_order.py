@@ -272,7 +272,10 @@ SELECT sum(pg_stat_get_xact_tuples_returned(i.indexrelid))
 
 
 @pytest.mark.parametrize("hinted", [True, False])
-async def test_sequencing_reads_what_is_new_however_much_the_day_holds(log: Log, *, hinted: bool) -> None:
+@pytest.mark.parametrize("analyzed", [True, False])
+async def test_sequencing_reads_what_is_new_however_much_the_day_holds(
+    log: Log, *, hinted: bool, analyzed: bool
+) -> None:
     directory = await log.directory("big_day")
     async with log.pool.acquire() as connection:
         # A day that began a minute ago has no statistics yet.
@@ -283,10 +286,14 @@ async def test_sequencing_reads_what_is_new_however_much_the_day_holds(log: Log,
         await table.claim(connection, "0" * 16)
         await log.append(directory, [USER] * 5000)
         await table.sequence(connection, hinted=hinted)
+        if analyzed:
+            await connection.execute("VACUUM ANALYZE event")
         for _ in range(3):
             await log.append(directory)
             async with connection.transaction():
                 before = await connection.fetchval(_KEYS_READ)
                 newest = await table.sequence(connection, hinted=hinted)
+                assert await connection.fetchval(_KEYS_READ) - before < 100
+                assert await table.sequence(connection, hinted=False) == newest
                 assert await connection.fetchval(_KEYS_READ) - before < 100
         assert newest == 5003

@@ -1,7 +1,8 @@
 -- Gives positions to what was committed since the snapshot of the newest tick, as in 0001, at a cost that depends on
 -- what is new and not on what the day holds so far: with two bounds on the day and no statistics, as on each new day,
 -- PostgreSQL read the whole day's key beside the index on xid. With one bound, which keeps out the days that are over,
--- and without bitmaps it takes the index on xid alone. Such a plan can be kept: planning was a third of the call.
+-- without bitmaps, and with a probe for each transaction that was running it takes the index on xid alone, whatever the
+-- statistics say. Such a plan can be kept: planning was a third of the call.
 CREATE OR REPLACE FUNCTION sequence_feed_v1(p_hinted boolean) RETURNS bigint LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -25,7 +26,8 @@ BEGIN
     IF last.next_day = today
        AND (last.next_day <= last.day_floor + 1 OR pg_snapshot_xmin(pg_current_snapshot()) < last.next_xid)
        AND NOT EXISTS (SELECT 1 FROM event e WHERE e.xid >= upper AND e.day >= low)
-       AND NOT EXISTS (SELECT 1 FROM event e WHERE e.xid = ANY (running) AND e.day >= low)
+       AND NOT EXISTS (SELECT 1 FROM unnest(running) AS r (xid) CROSS JOIN LATERAL (
+                         SELECT 1 FROM event x WHERE x.xid = r.xid AND x.day >= low OFFSET 0) e)
     THEN
       RETURN last.pos;
     END IF;
@@ -43,8 +45,9 @@ BEGIN
     SELECT e.directory_id, e.seq, e.day, e.gid, e.transaction_end FROM event e
      WHERE e.xid >= upper AND e.day >= low
     UNION ALL
-    SELECT e.directory_id, e.seq, e.day, e.gid, e.transaction_end FROM event e
-     WHERE e.xid = ANY (running) AND e.day >= low
+    SELECT e.* FROM unnest(running) AS r (xid) CROSS JOIN LATERAL (
+      SELECT x.directory_id, x.seq, x.day, x.gid, x.transaction_end FROM event x
+       WHERE x.xid = r.xid AND x.day >= low OFFSET 0) e
   )
   SELECT place_in_feed_v1(last.pos, array_agg(f.directory_id), array_agg(f.seq), array_agg(f.day), array_agg(f.gid),
                           array_agg(f.transaction_end)), max(f.gid), pg_current_snapshot()
