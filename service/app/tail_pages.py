@@ -22,8 +22,10 @@ _PAGE_BYTES = 2 * 1024 * 1024
 # A bounded scope may find little in many positions.
 _BOUNDED_WINDOW = 2_500
 _KEPT_BYTES = 32 * 1024 * 1024
-# So many pages may be read before they are asked for. Among many readers they would push each other out.
+# So many pages may be read before they are asked for, two for each reader: one is read while one waits to be sent.
+# Among many readers they would push each other out.
 _READ_AHEAD = 8
+_READ_AHEAD_EACH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class Pages:
         self._pool = pool
         self._running: dict[tuple[ChannelKey, int], asyncio.Task[Run]] = {}
         self._kept: OrderedDict[tuple[ChannelKey, int], Run] = OrderedDict()
-        # Pages that nobody has asked for yet.
-        self._ahead: set[tuple[ChannelKey, int]] = set()
+        # Pages that nobody has asked for yet, and how many more are to be read behind each.
+        self._ahead: dict[tuple[ChannelKey, int], int] = {}
         self._bytes = 0
         # What the next page may hold, by the size of the events in the one before.
         self._limit = _PAGE_EVENTS
@@ -54,7 +56,7 @@ class Pages:
     async def read(self, key: ChannelKey, place: int, day: date | None) -> Run:
         """The batches behind a place, whole commands only. `end` is `place` when the next command exceeds a page."""
         name = (key, place)
-        self._ahead.discard(name)
+        self._ahead.pop(name, None)
         kept = self._kept.get(name)
         if kept is not None:
             self._kept.move_to_end(name)
@@ -62,11 +64,20 @@ class Pages:
         return await asyncio.shield(self._running.get(name) or self._start(name, day))
 
     def read_ahead(self, key: ChannelKey, run: Run) -> None:
-        """Read the page behind this one while this one is sent, if there are few who would want that."""
-        name = (key, run.end)
-        if name not in self._kept and name not in self._running and len(self._ahead) < _READ_AHEAD:
-            self._ahead.add(name)
-            self._start(name, run.day)
+        """Read the pages behind this one while this one is sent, if there are few who would want that."""
+        for more in reversed(range(_READ_AHEAD_EACH)):
+            name = (key, run.end)
+            following = self._kept.get(name)
+            if following is None:
+                self._start_ahead(name, run.day, more)
+                return
+            run = following
+
+    def leave(self, key: ChannelKey, place: int) -> None:
+        """Who was at `place` goes: what was read ahead for it makes room. The pages stay as long as there is space."""
+        name = (key, place)
+        while self._ahead.pop(name, None) is not None and name in self._kept:
+            name = (key, self._kept[name].end)
 
     async def command(self, key: ChannelKey, place: int, whole: int) -> AsyncGenerator[Batch]:
         """The one command behind `place`, in parts, however large it is. Without a wanted event: one empty batch.
@@ -93,6 +104,11 @@ class Pages:
         self._kept.clear()
         self._ahead.clear()
         self._bytes = 0
+
+    def _start_ahead(self, name: tuple[ChannelKey, int], day: date | None, more: int) -> None:
+        if name not in self._running and len(self._ahead) < _READ_AHEAD:
+            self._ahead[name] = more
+            self._start(name, day)
 
     def _start(self, name: tuple[ChannelKey, int], day: date | None) -> "asyncio.Task[Run]":
         task = self._running[name] = asyncio.create_task(self._load(*name, day))
@@ -136,14 +152,16 @@ class Pages:
         run = None if task.cancelled() or task.exception() is not None else task.result()
         # A page that reached the end grows; the others stay true.
         if run is None or run.complete or run.lost or run.end == name[1]:
-            self._ahead.discard(name)
+            self._ahead.pop(name, None)
             return
         self._kept[name] = run
         self._bytes += _size(name[0], run.batches)
         while self._bytes > _KEPT_BYTES and self._kept:
             dropped, oldest = self._kept.popitem(last=False)
-            self._ahead.discard(dropped)
+            self._ahead.pop(dropped, None)
             self._bytes -= _size(dropped[0], oldest.batches)
+        if more := self._ahead.get(name):
+            self._start_ahead((name[0], run.end), run.day, more - 1)
 
 
 def _size(key: ChannelKey, batches: Iterable[Batch]) -> int:

@@ -57,6 +57,10 @@ class Reader:
         if not self._key.by_number and self.caught_up:
             self.place = self.cursor = max(self.place, self._tail.whole)
 
+    def close(self) -> None:
+        """Nobody reads on."""
+        self._pages.leave(self._key, self.place if self._run is None else self._run.end)
+
     async def next(self) -> Batch | None:
         """The next batch; None when it only moved on, or when it has everything."""
         batch = next(self._batches, None)

@@ -111,6 +111,7 @@ class Stream:
         """Nobody asks for another message."""
         if self._alarm is not None:
             self._alarm.cancel()
+        self._reader.close()
 
     def sent(self, batch: Batch | None) -> bool:
         """Take note that a batch or a bookmark is on its way; whether it reaches the newest event."""

@@ -1,5 +1,6 @@
 """What Pages keeps: bounded by what it takes, whatever its readers ask for."""
 
+import asyncio
 import weakref
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from service.app.tail_scope import Scope
 from service.storage.feed import Packed
 
 MEBIBYTE = 1024 * 1024
+READ_AHEAD = 2
 
 
 async def test_pages_of_nothing_do_not_keep_every_scope_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,3 +67,51 @@ async def test_a_command_longer_than_a_page_of_large_events_comes_whole(monkeypa
     for place in (0, 300):
         run = await pages.read(key, place, None)
         assert [(batch.start, batch.end, batch.count) for batch in run.batches] == [(place, place + 300, 300)]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Behind which places pages of a log without end were read."""
+    places: list[int] = []
+
+    async def endless(_: Any, place: int, *__: Any, **___: Any) -> Packed:
+        places.append(place)
+        return Packed("e", (place + 1,), (True,), (4,), b"\x0a\x02ab", place + 1, complete=False, lost=False)
+
+    monkeypatch.setattr(tail_pages.table, "packed_by_position", endless)
+    return places
+
+
+async def _idle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_few_pages_are_read_ahead_of_who_reads_and_no_more(read: list[int]) -> None:
+    pages, key = Pages(cast("Any", None)), ChannelKey(Scope(), 1000, by_number=False)
+    for place in range(5):
+        run = await pages.read(key, place, None)
+        pages.read_ahead(key, run)
+        await _idle()
+        assert read == list(range(place + 1 + READ_AHEAD))
+
+
+async def test_readers_who_left_take_no_room_for_reading_ahead(read: list[int]) -> None:
+    pages = Pages(cast("Any", None))
+    for number in range(20):
+        key = ChannelKey(Scope(types=frozenset({f"type.{number}"})), 1000, by_number=False)
+        run = await pages.read(key, 0, None)
+        pages.read_ahead(key, run)
+        await _idle()
+        assert read == [0, 1, 2]
+        read.clear()
+        pages.leave(key, run.end)
+
+
+async def test_many_readers_do_not_push_each_others_pages_out(read: list[int]) -> None:
+    pages = Pages(cast("Any", None))
+    for number in range(100):
+        key = ChannelKey(Scope(types=frozenset({f"type.{number}"})), 1000, by_number=False)
+        pages.read_ahead(key, await pages.read(key, 0, None))
+    await _idle()
+    assert len(read) < 120
