@@ -18,10 +18,9 @@ from service.storage.database import BROKEN, Connection, connect
 from service.telemetry import Telemetry
 
 _POLL_SECONDS = 0.25
-# Between two calls under load: commits of that time share one, and sequencing takes at most a fifth of its connection.
+# Between two calls under load: commits of that time share one, and sequencing takes at most half of its connection.
 _SHORTEST_PAUSE = 0.002
-_LONGEST_PAUSE = 0.02
-_PAUSE_PER_CALL = 4.0
+_LONGEST_PAUSE = 0.01
 _FIRST_DELAY = 0.05
 _LONGEST_DELAY = 2.0
 _MAINTENANCE_SECONDS = 3600.0
@@ -115,7 +114,7 @@ class Sequencer:
             self._on_position(await table.sequence(connection, hinted=hinted))
         took = 0.0
         while True:
-            await asyncio.sleep(min(max(_SHORTEST_PAUSE, took * _PAUSE_PER_CALL), _LONGEST_PAUSE))
+            await asyncio.sleep(min(max(_SHORTEST_PAUSE, took), _LONGEST_PAUSE))
             hinted = await self._wait()
             self._hinted.clear()
             started = self._clock.monotonic()

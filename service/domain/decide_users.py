@@ -32,7 +32,7 @@ def create_user(view: View, command: CreateUser, now: datetime) -> Decision:
         created_at=now,
         updated_at=now,
     )
-    user = replace(user, hidden=_is_hidden(view, user))
+    user = _hidden_if_due(view, user)
     _check_unique(view, user)
     decision = _written(user, [Change(ChangeType.USER_CREATED, user)], command.decoded.diagnostics)
     begun = arrive(view, user, decision.writes, now, announced=command.announced)
@@ -70,8 +70,9 @@ def _existing(view: View, user_id: str, if_match: Sequence[str]) -> User:
     return user
 
 
-def _is_hidden(view: View, user: User) -> bool:
-    return view.head.policy.deactivation is Deactivation.DELETE and not user.active
+def _hidden_if_due(view: View, user: User) -> User:
+    due = view.head.policy.deactivation is Deactivation.DELETE and not user.active
+    return replace(user, hidden=True) if due else user
 
 
 def _check_unique(view: View, user: User) -> None:
@@ -96,7 +97,7 @@ def _update(
         created_at=user.created_at,
         updated_at=now,
     )
-    updated = replace(updated, hidden=_is_hidden(view, updated))
+    updated = _hidden_if_due(view, updated)
     if updated.key != user.key or view.head.policy.unique_emails:
         _check_unique(view, updated)
     decision = _written(updated, _announcement(view, user, updated), diagnostics)

@@ -3,6 +3,8 @@
 
 def same(left: object, right: object) -> bool:
     """Equality of JSON values; unlike Python's own, true is not 1 and 1 is not 1.0."""
+    if left is right:
+        return True
     if type(left) is not type(right):
         return False
     if isinstance(left, dict) and isinstance(right, dict):

@@ -56,7 +56,7 @@ async def touch(pool: Pool, used: Mapping[Key, datetime]) -> None:
 
 
 async def announce(connection: Connection, *changed_ids: str) -> None:
-    """Within the transaction that changed these keys, tokens, directories: every process drops what it cached of them."""
+    """Within the transaction that changed these keys, tokens, directories: every process drops what it cached."""
     await connection.execute(SQL["announce"], changed_ids)
 
 
