@@ -28,6 +28,9 @@ from service.scim.schema import GROUP, RESOURCE_TYPES, USER, ResourceType
 PREFIX = "bulkId:"
 # A PATCH has its values three levels down: Operations, an operation, its value.
 _MAX_DEPTH = MAX_DEPTH + 3
+# Tasks begin in the order in which they are made, so operations queue up in theirs; so many do before a commit can take
+# them, and before others get their turn.
+_TOGETHER = 16
 _ENDPOINTS = {kind.endpoint.strip("/").lower(): kind for kind in RESOURCE_TYPES}
 
 
@@ -66,7 +69,8 @@ class Bulk:
                 running.append(task)
                 if operation.bulk_id:
                     named.setdefault(operation.bulk_id, []).append(task)
-                await asyncio.sleep(0)  # it is in the queue before the next one is looked at
+                if len(running) % _TOGETHER == 0:
+                    await asyncio.sleep(0)
             return list(await asyncio.gather(*running))
         except BaseException:
             for task in running:
