@@ -162,10 +162,14 @@ class _Audience:
 
 def run(bench: Bench) -> list[Row]:
     """Live, with few and many watchers and beside one that does not read; then logs from their beginning."""
-    work = Provision([bench.population(SMALL).directory.base], secrets.token_hex(5), look_up=False)
+    people = bench.population(SMALL)
+    work = Provision([people.directory.base], secrets.token_hex(5), look_up=False)
     bench.generator.submit(load.run, replace(bench.job(work, 1), seconds=30.0, operations=1)).result()
-    sample = _made(bench, bench.population(SMALL).directory)
+    sample = _made(bench, people.directory)
     long_log = preload.fill_log(bench.deployment, sample, bench.size.log)
+    # The first commits of a connection, and those after an ANALYZE, plan their statements: tens of milliseconds.
+    warm = Update(people.directory.base, people.ids, secrets.token_hex(5))
+    bench.generator.submit(load.run, replace(bench.job(warm, _WRITERS), operations=200)).result()
     rows = []
     with bare.running(event=sample.SerializeToString()) as limit:
         live = {watchers: _live_row(bench, limit, watchers, _PER_REQUEST) for watchers in bench.size.watchers}
