@@ -11,7 +11,20 @@ from service.storage.database import open_pool
 from tests.integration.feed.lab import USER, Log, append, process
 
 # (day, counted from today; events of one command). The clock goes on, stands still, is set back, and jumps.
-WRITTEN = [(-1, 5), (0, 1), (0, 7), (-1, 3), (0, 4), (2, 6), (1, 2), (0, 1), (0, 9), (1, 1), (0, 3)]
+WRITTEN = [
+    (-1, 5),
+    (0, 1),
+    (0, 7),
+    *[(0, 1)] * 7,
+    *[(-1, 1)] * 3,
+    *[(0, 1)] * 6,
+    (2, 6),
+    (1, 2),
+    (0, 1),
+    (0, 9),
+    (1, 1),
+    (0, 3),
+]
 COUNT = sum(count for _, count in WRITTEN)
 
 
