@@ -14,8 +14,8 @@ from service.storage.database import Pool
 from service.storage.feed import Packed
 
 _PAGE_EVENTS = 500
-# As many of large ones: what is larger than half a megabyte takes memory that PostgreSQL is given anew for each page.
-_LARGE_PAGE_EVENTS = 100
+# As many of large ones: what is larger than a megabyte takes memory that PostgreSQL is given anew for each page.
+_LARGE_PAGE_EVENTS = 300
 _LARGE_EVENT_BYTES = 800
 _PAGE_BYTES = 2 * 1024 * 1024
 # Pages end at multiples of half a page, of positions or numbers, so that readers who start apart soon read equal ones.

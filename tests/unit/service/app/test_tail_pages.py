@@ -36,7 +36,7 @@ async def test_pages_of_nothing_do_not_keep_every_scope_that_was_asked_for(monke
     )
 
 
-@pytest.mark.parametrize(("event_bytes", "limits"), [(300, [500, 500]), (2_400, [500, 100])], ids=["small", "large"])
+@pytest.mark.parametrize(("event_bytes", "limits"), [(300, [500, 500]), (2_400, [500, 300])], ids=["small", "large"])
 async def test_pages_hold_fewer_of_large_events(
     monkeypatch: pytest.MonkeyPatch, event_bytes: int, limits: list[int]
 ) -> None:
@@ -56,17 +56,17 @@ async def test_pages_hold_fewer_of_large_events(
 
 async def test_a_command_longer_than_a_page_of_large_events_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     async def one_command(_: Any, place: int, *__: Any, limit: int, **___: Any) -> Packed:
-        count = min(limit, 300)
-        ends, sizes = [number == 300 for number in range(1, count + 1)], [2_400] * count
+        count = min(limit, 400)
+        ends, sizes = [number == 400 for number in range(1, count + 1)], [2_400] * count
         places = range(place + 1, place + count + 1)
         end = place + count if ends[-1] else place
         return Packed("e", places, ends, sizes, bytes(sum(sizes)), end, complete=False, lost=False)
 
     monkeypatch.setattr(tail_pages.table, "packed_by_position", one_command)
     pages, key = Pages(cast("Any", None)), ChannelKey(Scope(), 1000, by_number=False)
-    for place in (0, 300):
+    for place in (0, 400):
         run = await pages.read(key, place, None)
-        assert [(batch.start, batch.end, batch.count) for batch in run.batches] == [(place, place + 300, 300)]
+        assert [(batch.start, batch.end, batch.count) for batch in run.batches] == [(place, place + 400, 400)]
 
 
 @pytest.fixture
