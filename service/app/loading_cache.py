@@ -62,9 +62,8 @@ class LoadingCache(Generic[K, V]):
         kept = {key: self._known(key) for key in keys}
         # All wait for the next load before the first is waited for.
         lacking = {key: self._join(key) for key, (known, _) in kept.items() if not known}
-        values = {key: value for key, (_, value) in kept.items()}
-        for key, future in lacking.items():
-            values[key] = await asyncio.shield(future)
+        loaded = await asyncio.gather(*[asyncio.shield(future) for future in lacking.values()])
+        values = {key: value for key, (_, value) in kept.items()} | dict(zip(lacking, loaded, strict=True))
         return {key: value for key, value in values.items() if value is not None}
 
     def forget(self, matches: Callable[[V], bool]) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -149,3 +150,19 @@ async def test_it_is_bounded_and_absences_push_out_no_values() -> None:
     await cache.get(4)
     await cache.get(1)
     assert source.loads == [[4], [1]]
+
+
+async def test_a_load_of_many_that_fails_is_told_once() -> None:
+    source = Source()
+    source.fail = True
+    cache = source.cache()
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    with pytest.raises(ConnectionError):
+        await cache.get_many(range(20))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert not reported
+    source.fail = False
+    assert await cache.get_many(range(3)) == {0: 0, 1: 1, 2: 4}
