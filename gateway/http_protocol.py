@@ -136,6 +136,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, detail: str) -> None:
         if self.transport.is_closing():
             return
+        if not self._handed_on and self.cycle is not None and not self.cycle.response_complete:
+            # It would be taken for the answer to the request before, which is yet to come and now the last.
+            self.shutdown()
+            return
+        if self._handed_on and (self.pipeline or self.cycle.response_started):
+            self.transport.close()
+            return
         path = (getattr(self, "url", None) or b"").partition(b"?")[0].decode("latin-1")
         form = error_form([segment for segment in path.split("/") if segment])
         chosen = self._chosen_id()

@@ -206,6 +206,50 @@ async def test_what_follows_a_request_is_refused_under_another_id(make_app: Make
     assert request_id.startswith("req_")
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"\x16\x03\x01 hello\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 3_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n",
+        post_head(b"Content-Length: 10") + b"{",
+        post_head(CHUNKED) + b"no size\r\n",
+    ],
+    ids=["no-http", "large", "slow-head", "slow-body", "chunk"],
+)
+async def test_a_refusal_is_never_taken_for_the_answer_to_the_request_before(
+    make_app: MakeApp, serving: Serving, channel: FakeChannel, end: bytes
+) -> None:
+    release, reply = asyncio.Event(), channel.replies["GetResource"]
+    assert isinstance(reply, Message)
+
+    async def held(_: Any) -> Message:
+        await release.wait()
+        return reply
+
+    channel.replies["GetResource"] = held
+    limits = {"max_head_bytes": 2_048, "head_seconds": 0.1, "body_seconds": 0.1}
+    get = b"GET /scim/v2/key-1/Users/1 HTTP/1.1\r\nX-Request-ID: first\r\n" + HEAD + b"\r\n"
+    async with asyncio.timeout(10), serving(make_app(), **limits) as server:
+        answered = asyncio.create_task(exchange_bytes(server.port, get, end, pause=0.02))
+        await asyncio.sleep(0.3)
+        release.set()
+        raw = await answered
+    assert raw.count(b"HTTP/1.1 ") <= 1
+    if raw:
+        assert raw.startswith(b"HTTP/1.1 200")
+        assert header_of(raw, b"x-request-id") == ["first"]
+        assert header_of(raw, b"connection") == ["close"]
+
+
+async def test_what_was_answered_is_not_refused_as_well(make_app: MakeApp, serving: Serving) -> None:
+    head = b"POST /scim/v2/key-1/Nothing HTTP/1.1\r\n" + HEAD + CHUNKED + b"\r\n\r\n"
+    async with serving(make_app()) as server:
+        raw = await exchange_bytes(server.port, head, b"no size\r\n", pause=0.1)
+    assert raw.startswith(b"HTTP/1.1 404")
+    assert raw.count(b"HTTP/1.1 ") == 1
+
+
 async def test_a_head_that_does_not_come_is_given_up(make_app: MakeApp, serving: Serving) -> None:
     async with serving(make_app(), head_seconds=0.05) as server:
         assert await exchange_bytes(server.port) == b""
