@@ -100,7 +100,8 @@ class Pages:
                     return
 
     def forget(self) -> None:
-        """The database is another one."""
+        """The database is another one. What is being read may yet come from the one before."""
+        self._running.clear()
         self._kept.clear()
         self._ahead.clear()
         self._bytes = 0
@@ -148,8 +149,10 @@ class Pages:
         return page
 
     def _done(self, name: tuple[ChannelKey, int], task: "asyncio.Task[Run]") -> None:
-        del self._running[name]
         run = None if task.cancelled() or task.exception() is not None else task.result()
+        if self._running.get(name) is not task:
+            return
+        del self._running[name]
         # A page that reached the end grows; the others stay true.
         if run is None or run.complete or run.lost or run.end == name[1]:
             self._ahead.pop(name, None)

@@ -146,3 +146,5 @@ class Reader:
             self.place = self.cursor = run.end
             self._day = run.day
             self._live = run.complete or (not self._key.by_number and run.end >= self._ring.floor)
+            if self._live:
+                self._pages.leave(self._key, run.end)

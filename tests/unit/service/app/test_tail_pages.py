@@ -7,9 +7,12 @@ from typing import Any, cast
 import pytest
 
 from service.app import tail_pages
-from service.app.tail_channel import ChannelKey
+from service.app.tail_channel import Channel, ChannelKey
 from service.app.tail_pages import Pages
+from service.app.tail_reader import Reader
+from service.app.tail_ring import Ring
 from service.app.tail_scope import Scope
+from service.app.tail_start import Place
 from service.storage.feed import Packed
 
 MEBIBYTE = 1024 * 1024
@@ -115,3 +118,43 @@ async def test_many_readers_do_not_push_each_others_pages_out(read: list[int]) -
         pages.read_ahead(key, await pages.read(key, 0, None))
     await _idle()
     assert len(read) < 120
+
+
+async def test_readers_who_go_on_from_the_ring_take_no_room_for_reading_ahead(read: list[int]) -> None:
+    pages, ring = Pages(cast("Any", None)), Ring(10, MEBIBYTE)
+    for place in range(0, 200, 10):
+        ring.reset(place + 2)
+        key = ChannelKey(Scope(), 1000, by_number=False)
+        channel = Channel(key, place + 2)
+        reader = Reader(cast("Any", None), ring, pages, channel, Place("e", place, by_number=False, newest=place + 2))
+        first = await reader.next()
+        await _idle()
+        second = await reader.next()
+        await _idle()
+        assert first is not None
+        assert second is not None
+        assert (first.end, second.end) == (place + 1, place + 2)
+        assert await reader.next() is None
+        assert read[:3] == [place, place + 1, place + 2]
+        read.clear()
+
+
+async def test_a_page_of_the_database_before_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    epoch, answered = "before", asyncio.Event()
+
+    async def endless(_: Any, place: int, *__: Any, **___: Any) -> Packed:
+        page = Packed(epoch, (place + 1,), (True,), (4,), b"\x0a\x02ab", place + 1, complete=False, lost=False)
+        await answered.wait()
+        return page
+
+    monkeypatch.setattr(tail_pages.table, "packed_by_position", endless)
+    pages, key = Pages(cast("Any", None)), ChannelKey(Scope(), 1000, by_number=False)
+    slow = asyncio.create_task(pages.read(key, 0, None))
+    await _idle()
+    pages.forget()
+    epoch = "now"
+    fresh = asyncio.create_task(pages.read(key, 0, None))
+    await _idle()
+    answered.set()
+    assert ((await slow).epoch, (await fresh).epoch) == ("before", "now")
+    assert await pages.read(key, 0, None) is await fresh
