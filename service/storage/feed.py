@@ -182,7 +182,7 @@ def _page(found: Sequence[asyncpg.Record], after: int, limit: int, day: date | N
         return Page(first["epoch"], rows, end, complete=False, lost=False, day=day)
     # Without `upto` there is nothing behind `after`.
     complete = first["upto"] is None or first["upto"] >= first["newest"]
-    end = max(after, first["newest"] if complete else first["whole"] or after)
+    end = _end(first, after, complete=complete, empty=not present)
     return Page(first["epoch"], rows, end, complete=complete, lost=False, day=day)
 
 
@@ -193,8 +193,15 @@ def _packed_page(row: asyncpg.Record, after: int, limit: int, day: date | None) 
     if found[0] and (row["total"] >= limit or row["total"] > len(found[0])):
         return Packed(row["epoch"], *found, _whole_end(found, after), complete=False, lost=False, day=day)
     complete = row["upto"] is None or row["upto"] >= row["newest"]
-    end = max(after, row["newest"] if complete else row["whole"] or after)
+    end = _end(row, after, complete=complete, empty=not found[0])
     return Packed(row["epoch"], *found, end, complete=complete, lost=False, day=day)
+
+
+def _end(row: asyncpg.Record, after: int, *, complete: bool, empty: bool) -> int:
+    if complete:
+        return max(after, int(row["newest"]))
+    # A command out of scope may be larger than all that a page looks through; the page then ends behind it.
+    return int(row["whole"] or (row["beyond"] if empty else None) or after)
 
 
 def _numbered_page(row: asyncpg.Record, after: int, day: date | None) -> Packed:

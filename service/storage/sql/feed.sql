@@ -50,14 +50,20 @@ SELECT EXISTS (SELECT 1 FROM event e WHERE e.directory_id = $1 AND e.seq = $2 AN
 -- equal pages, and stops before $3 bytes of payload but for the first event. Payloads of types that are not wanted stay behind:
 -- $6 are types (NULL: all), $7 beginnings of types; at most $8 events. It looks for them in the days from $9 to $10: each day more
 -- costs what reading twenty events does. Always at least one row; `pos` is NULL when it holds no event, `type` when that was not there.
-SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
+-- `beyond` is the end of the one command that is larger than all that was looked through.
+SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, w.beyond,
        r.pos, r.directory_id, r.seq, r.day, r.transaction_end, r.organization_id, r.type, r.payload, r.total
   FROM feed_state s
   CROSS JOIN LATERAL (
-    SELECT l.newest, least(l.upto, l.newest) AS upto,
-           (SELECT max(f.pos) FROM feed f WHERE f.pos > $1 AND f.pos <= l.upto AND f.transaction_end) AS whole
-      FROM (SELECT (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest,
-                   (((SELECT min(f.pos) FROM feed f WHERE f.pos > $1) - 1) / $2::bigint + 2) * $2 AS upto) l
+    SELECT v.*, CASE WHEN v.whole IS NULL THEN (
+             SELECT f.pos FROM feed f WHERE f.pos > v.upto AND f.transaction_end ORDER BY f.pos LIMIT 1) END AS beyond
+      FROM (
+        SELECT l.newest, least(l.upto, l.newest) AS upto,
+               (SELECT max(f.pos) FROM feed f WHERE f.pos > $1 AND f.pos <= l.upto AND f.transaction_end) AS whole
+          FROM (SELECT (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest,
+                       (((SELECT min(f.pos) FROM feed f WHERE f.pos > $1) - 1) / $2::bigint + 2) * $2 AS upto) l
+        OFFSET 0
+      ) v
   ) w
   LEFT JOIN LATERAL (
     SELECT p.*, CASE WHEN p.size IS NOT NULL THEN p.body END AS payload, count(*) OVER () AS total,
@@ -90,13 +96,18 @@ SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole,
 -- a type that is not wanted) and the frames in one piece but for the `start` of the first; `gone` when an event has no row any
 -- more. For those who send pages on, to whom a row for each event would cost several times what the rest does. What starts a
 -- frame is a delimiter here: putting it before each payload would copy each twice more.
-SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, p.places, p.ends, p.sizes, p.start, p.body, p.total, p.gone, p.day
+SELECT s.epoch, s.oldest_pos, w.upto, w.newest, w.whole, w.beyond, p.places, p.ends, p.sizes, p.start, p.body, p.total, p.gone, p.day
   FROM feed_state s
   CROSS JOIN LATERAL (
-    SELECT l.newest, least(l.upto, l.newest) AS upto,
-           (SELECT max(f.pos) FROM feed f WHERE f.pos > $1 AND f.pos <= l.upto AND f.transaction_end) AS whole
-      FROM (SELECT (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest,
-                   (((SELECT min(f.pos) FROM feed f WHERE f.pos > $1) - 1) / $2::bigint + 2) * $2 AS upto) l
+    SELECT v.*, CASE WHEN v.whole IS NULL THEN (
+             SELECT f.pos FROM feed f WHERE f.pos > v.upto AND f.transaction_end ORDER BY f.pos LIMIT 1) END AS beyond
+      FROM (
+        SELECT l.newest, least(l.upto, l.newest) AS upto,
+               (SELECT max(f.pos) FROM feed f WHERE f.pos > $1 AND f.pos <= l.upto AND f.transaction_end) AS whole
+          FROM (SELECT (SELECT t.pos FROM feed_tick t ORDER BY t.tick DESC LIMIT 1) AS newest,
+                       (((SELECT min(f.pos) FROM feed f WHERE f.pos > $1) - 1) / $2::bigint + 2) * $2 AS upto) l
+        OFFSET 0
+      ) v
   ) w
   CROSS JOIN LATERAL (
     SELECT array_agg(r.pos) AS places, array_agg(r.transaction_end) AS ends,

@@ -172,6 +172,25 @@ async def test_a_huge_command_that_is_filtered_away_ends_what_it_began(replica: 
         assert seen.messages[-1].continues is False
 
 
+@pytest.mark.parametrize("bound", ["directories", "organization"])
+async def test_a_huge_command_of_others_holds_nobody_up(
+    replica: Process, log: Log, shared_url: str, bound: str
+) -> None:
+    ours, empty = [await log.directory(f"directory_{name}", "org_ours") for name in "ab"]
+    theirs = await log.directory("directory_c", "org_theirs")
+    await log.append(ours)
+    await log.append(theirs, [MEMBER] * 5_500)
+    await log.append(ours)
+    await log.append(theirs)
+    await eventually(log.all_sequenced)
+    filters = {"organization_ids": ["org_ours" + log.suffix]} if bound == "organization" else {}
+    async with process(shared_url, ring_events=1) as other:
+        other.begin(replica.origin)
+        await other.collect(5_503, beginning=True)
+        seen = await other.collect(2, beginning=True, **(filters or {"directory_ids": [ours, empty]}))
+    assert seen.numbers == [(ours, 1), (ours, 2)]
+
+
 async def test_two_subscribers_with_different_filters_get_what_each_asked_for(replica: Process, log: Log) -> None:
     one, two = await log.directory("directory_a", "org_1"), await log.directory("directory_b", "org_2")
     kinds = [USER, GROUP, MEMBER]
