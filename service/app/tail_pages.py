@@ -75,9 +75,12 @@ class Pages:
 
     def leave(self, key: ChannelKey, place: int) -> None:
         """Who was at `place` goes: what was read ahead for it makes room. The pages stay as long as there is space."""
-        name = (key, place)
-        while self._ahead.pop(name, None) is not None and name in self._kept:
-            name = (key, self._kept[name].end)
+        for _ in range(_READ_AHEAD_EACH):
+            self._ahead.pop((key, place), None)
+            following = self._kept.get((key, place))
+            if following is None:
+                return
+            place = following.end
 
     async def command(self, key: ChannelKey, place: int, whole: int) -> AsyncGenerator[Batch]:
         """The one command behind `place`, in parts, however large it is. Without a wanted event: one empty batch.

@@ -111,6 +111,19 @@ async def test_readers_who_left_take_no_room_for_reading_ahead(read: list[int]) 
         pages.leave(key, run.end)
 
 
+async def test_a_reader_who_left_behind_another_takes_no_room_for_reading_ahead(read: list[int]) -> None:
+    pages = Pages(cast("Any", None))
+    for number in range(20):
+        key = ChannelKey(Scope(types=frozenset({f"type.{number}"})), 1000, by_number=False)
+        await pages.read(key, (await pages.read(key, 0, None)).end, None)
+        run = await pages.read(key, 0, None)
+        pages.read_ahead(key, run)
+        await _idle()
+        assert read == [0, 1, 2]
+        read.clear()
+        pages.leave(key, run.end)
+
+
 async def test_many_readers_do_not_push_each_others_pages_out(read: list[int]) -> None:
     pages = Pages(cast("Any", None))
     for number in range(100):
