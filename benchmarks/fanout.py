@@ -35,6 +35,8 @@ _WRITERS = 8
 _CHANNELS = 4
 _KNOWN_MESSAGES = 512
 _PATIENCE_SECONDS = 60.0
+# Until a stream that nobody reads has all that it will take: making that is work, being stalled is none.
+_FILLING_SECONDS = 0.5
 _METHOD = "/directorysync.v1.DirectorySync/WatchEvents"
 _OPTIONS = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", 64 * 1024 * 1024)]
 
@@ -275,6 +277,7 @@ async def _unread(source: _Source | None) -> AsyncIterator[None]:
         call: Any = channel.unary_stream(source.method)
         opened = call(source.request, metadata=source.metadata)
         await opened.initial_metadata()
+        await asyncio.sleep(_FILLING_SECONDS)
         yield
         opened.cancel()
 
