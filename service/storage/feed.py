@@ -180,9 +180,7 @@ def _page(found: Sequence[asyncpg.Record], after: int, limit: int, day: date | N
     if present and (first["total"] >= limit or first["total"] > len(present)):
         end = next((row.place for row in reversed(rows) if row.transaction_end), after)
         return Page(first["epoch"], rows, end, complete=False, lost=False, day=day)
-    # Without `upto` there is nothing behind `after`.
-    complete = first["upto"] is None or first["upto"] >= first["newest"]
-    end = _end(first, after, complete=complete, empty=not present)
+    end, complete = _end(first, after, empty=not present)
     return Page(first["epoch"], rows, end, complete=complete, lost=False, day=day)
 
 
@@ -192,16 +190,17 @@ def _packed_page(row: asyncpg.Record, after: int, limit: int, day: date | None) 
     found, day = _packed(row), row["day"] or day
     if found[0] and (row["total"] >= limit or row["total"] > len(found[0])):
         return Packed(row["epoch"], *found, _whole_end(found, after), complete=False, lost=False, day=day)
-    complete = row["upto"] is None or row["upto"] >= row["newest"]
-    end = _end(row, after, complete=complete, empty=not found[0])
+    end, complete = _end(row, after, empty=not found[0])
     return Packed(row["epoch"], *found, end, complete=complete, lost=False, day=day)
 
 
-def _end(row: asyncpg.Record, after: int, *, complete: bool, empty: bool) -> int:
-    if complete:
-        return max(after, int(row["newest"]))
+def _end(row: asyncpg.Record, after: int, *, empty: bool) -> tuple[int, bool]:
+    """Of a page that holds everything in scope of what it looked through: its end, and whether it is complete."""
+    # Without `upto` there is nothing behind `after`.
+    if row["upto"] is None or row["upto"] >= row["newest"]:
+        return max(after, row["newest"]), True
     # A command out of scope may be larger than all that a page looks through; the page then ends behind it.
-    return int(row["whole"] or (row["beyond"] if empty else None) or after)
+    return row["whole"] or (row["beyond"] if empty else None) or after, False
 
 
 def _numbered_page(row: asyncpg.Record, after: int, day: date | None) -> Packed:
