@@ -1,5 +1,6 @@
 """The service without its carriers and without the write path: the edge, its handlers and a database."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -180,6 +181,22 @@ async def put_groups(pool: Any, groups: Sequence[Group]) -> None:
             for g in groups
         ],
     )  # fmt: skip
+
+
+@asynccontextmanager
+async def listening(stack: Stack) -> AsyncIterator[list[frozenset[str] | None]]:
+    """Hears what other processes announce about credentials, from the beginning of the block on; what it heard."""
+    heard: list[frozenset[str] | None] = []
+    stack.credentials.follow(heard.append)
+    task = asyncio.create_task(stack.credentials.run())
+    try:
+        async with asyncio.timeout(10):
+            while not heard:
+                await asyncio.sleep(0.01)
+        yield heard
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

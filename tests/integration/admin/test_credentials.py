@@ -10,7 +10,7 @@ from service.app.credentials import Credentials, ensure_admin_key, new_secret
 from service.domain.caller import Scope
 from service.domain.errors import ArgumentError, CredentialsInvalidError
 from service.telemetry import Telemetry
-from tests.support.stack import Refused, Stack, open_stack
+from tests.support.stack import Refused, Stack, listening, open_stack
 
 
 async def refusal(stack: Stack, secret: str) -> str:
@@ -71,13 +71,7 @@ async def test_a_cached_credential_ends_within_seconds_even_unheard(stack: Stack
 
 async def test_revocation_is_at_once_here_and_heard_elsewhere(stack: Stack, database_url: str) -> None:
     made = await stack.directory()
-    async with open_stack(database_url, stack.time) as other:
-        listening = asyncio.create_task(other.credentials.run())
-        heard: list[frozenset[str] | None] = []
-        other.credentials.follow(heard.append)
-        async with asyncio.timeout(10):
-            while not heard:
-                await asyncio.sleep(0.01)
+    async with open_stack(database_url, stack.time) as other, listening(other) as heard:
         for process in (stack, other):
             await process.credentials.authenticate(made.secret)
         fields = {"directory_id": made.directory.id, "id": made.token.id}
@@ -89,7 +83,6 @@ async def test_revocation_is_at_once_here_and_heard_elsewhere(stack: Stack, data
                 await asyncio.sleep(0.01)
         with pytest.raises(CredentialsInvalidError):
             await other.credentials.authenticate(made.secret)
-        listening.cancel()
 
 
 async def test_a_lost_listener_comes_back_and_trusts_nothing_meanwhile(
@@ -97,12 +90,7 @@ async def test_a_lost_listener_comes_back_and_trusts_nothing_meanwhile(
 ) -> None:
     monkeypatch.setattr(credentials_app, "_RECONNECT_SECONDS", 0.01)
     monkeypatch.setattr("service.storage.credentials._PING_SECONDS", 0.05)
-    heard: list[frozenset[str] | None] = []
-    stack.credentials.follow(heard.append)
-    listening = asyncio.create_task(stack.credentials.run())
-    async with asyncio.timeout(20):
-        while not heard:
-            await asyncio.sleep(0.01)
+    async with asyncio.timeout(20), listening(stack) as heard:
         made = await stack.directory()
         await stack.credentials.authenticate(made.secret)
         await stack.pool.execute("UPDATE directory_token SET revoked_at = now()")
@@ -115,9 +103,8 @@ async def test_a_lost_listener_comes_back_and_trusts_nothing_meanwhile(
         # Once for the loss, once for the new connection.
         while heard.count(None) < 2:
             await asyncio.sleep(0.01)
-    with pytest.raises(CredentialsInvalidError):
-        await stack.credentials.authenticate(made.secret)
-    listening.cancel()
+        with pytest.raises(CredentialsInvalidError):
+            await stack.credentials.authenticate(made.secret)
 
 
 async def test_a_flood_of_bad_secrets_costs_few_queries(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from service.app import organizations as organizations_app
 from service.domain.errors import CredentialsInvalidError
 from service.storage import directories, portal_links, tokens
-from tests.support.stack import Refused, Stack, open_stack
+from tests.support.stack import Refused, Stack, listening, open_stack
 
 
 async def delete(stack: Stack, organization_id: str, **fields: Any) -> str:
@@ -129,13 +129,8 @@ async def test_without_force_or_without_bounds_off_nothing_is_deleted(stack: Sta
 async def test_other_processes_refuse_the_tokens_of_all_directories(stack: Stack, database_url: str) -> None:
     organization = await stack.organization()
     made = [await stack.directory(organization.id, name=f"d{n}") for n in range(5)]
-    async with open_stack(database_url, stack.time) as other:
-        listening = asyncio.create_task(other.credentials.run())
-        heard: list[frozenset[str] | None] = []
-        other.credentials.follow(heard.append)
+    async with open_stack(database_url, stack.time) as other, listening(other) as heard:
         async with asyncio.timeout(10):
-            while not heard:
-                await asyncio.sleep(0.01)
             for one in made:
                 await other.credentials.authenticate(one.secret)
                 await other.directories.resolve(one.directory.scim_key)
@@ -146,7 +141,6 @@ async def test_other_processes_refuse_the_tokens_of_all_directories(stack: Stack
             with pytest.raises(CredentialsInvalidError):
                 await other.credentials.authenticate(one.secret)
             assert await other.directories.find(one.directory.scim_key) is None
-        listening.cancel()
 
 
 async def test_beyond_the_ceiling_it_goes_in_steps_that_can_be_gone_on_with(

@@ -8,7 +8,7 @@ import pytest
 
 from service.app.portal_links import PortalLinks
 from service.telemetry import Telemetry
-from tests.support.stack import Refused, Stack, open_stack
+from tests.support.stack import Refused, Stack, listening, open_stack
 
 
 async def link(stack: Stack, organization_id: str, **fields: Any) -> Any:
@@ -111,13 +111,7 @@ async def test_what_is_open_of_one_person_is_revoked(stack: Stack) -> None:
 
 
 async def test_a_revoked_session_ends_in_every_process(stack: Stack, database_url: str) -> None:
-    async with open_stack(database_url, stack.time) as other:
-        listening = asyncio.create_task(other.credentials.run())
-        heard: list[frozenset[str] | None] = []
-        other.credentials.follow(heard.append)
-        async with asyncio.timeout(10):
-            while not heard:
-                await asyncio.sleep(0.01)
+    async with open_stack(database_url, stack.time) as other, listening(other) as heard:
         organization = await stack.organization()
         made = await link(stack, organization.id, external_user_id="ada")
         session = await stack.call("DirectoryAdmin/RedeemPortalLink", made.secret)
@@ -130,7 +124,6 @@ async def test_a_revoked_session_ends_in_every_process(stack: Stack, database_ur
                 await asyncio.sleep(0.01)
         assert not await other.credentials.still_valid(caller)
         assert await refusal(other, "DirectoryAdmin/GetPortalSession", session.session_secret) == "CREDENTIALS_INVALID"
-        listening.cancel()
 
 
 async def test_who_may_make_links(stack: Stack) -> None:

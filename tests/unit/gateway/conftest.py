@@ -17,6 +17,7 @@ from gateway.server import HttpServer, serve
 from tests.unit.gateway.fake_upstream import FakeChannel
 
 TOKEN = "secret-token-0123456789"
+HEAD = f"Host: gateway.test\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
 BASE = "http://gateway.test/scim/v2/key-1"
 MakeApp = Callable[..., Gateway]
 MakeClient = Callable[..., httpx.AsyncClient]
@@ -109,3 +110,13 @@ async def exchange_bytes(port: int, *chunks: bytes, pause: float = 0.0) -> bytes
     finally:
         writer.close()
         await writer.wait_closed()
+
+
+def post_head(*lines: bytes) -> bytes:
+    return b"POST /scim/v2/key-1/Users HTTP/1.1\r\n" + HEAD + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+
+
+def scim_error(raw: bytes) -> tuple[int, dict[str, Any]]:
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b"connection: close" in head.lower()
+    return int(head.split(b" ", 2)[1]), json.loads(body)

@@ -99,23 +99,13 @@ async def test_a_few_pages_are_read_ahead_of_who_reads_and_no_more(read: list[in
         assert read == list(range(place + 1 + READ_AHEAD))
 
 
-async def test_readers_who_left_take_no_room_for_reading_ahead(read: list[int]) -> None:
+@pytest.mark.parametrize("behind_another", [False, True])
+async def test_readers_who_left_take_no_room_for_reading_ahead(read: list[int], behind_another: bool) -> None:
     pages = Pages(cast("Any", None))
     for number in range(20):
         key = ChannelKey(Scope(types=frozenset({f"type.{number}"})), 1000, by_number=False)
-        run = await pages.read(key, 0, None)
-        pages.read_ahead(key, run)
-        await _idle()
-        assert read == [0, 1, 2]
-        read.clear()
-        pages.leave(key, run.end)
-
-
-async def test_a_reader_who_left_behind_another_takes_no_room_for_reading_ahead(read: list[int]) -> None:
-    pages = Pages(cast("Any", None))
-    for number in range(20):
-        key = ChannelKey(Scope(types=frozenset({f"type.{number}"})), 1000, by_number=False)
-        await pages.read(key, (await pages.read(key, 0, None)).end, None)
+        if behind_another:
+            await pages.read(key, (await pages.read(key, 0, None)).end, None)
         run = await pages.read(key, 0, None)
         pages.read_ahead(key, run)
         await _idle()
